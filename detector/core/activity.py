@@ -1,0 +1,98 @@
+"""One normalised user action, and how it and its user are identified."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from typing import NamedTuple
+
+READER_VERSION = 1
+"""Version of the readers in `sources`; of two readings of one event the higher version wins."""
+
+
+class Session(NamedTuple):
+    """The query's four group columns; a missing column is the empty string, as in KQL."""
+
+    account_object_id: str
+    account_display_name: str
+    ip_address: str
+    user_agent: str
+
+
+class Context(NamedTuple):
+    """What a responder wants to know of a record and no rule reads; "" is unknown."""
+
+    account_id: str = ""
+    privileged: str = ""
+    country: str = ""
+    isp: str = ""
+
+
+class Activity(NamedTuple):
+    """One action of one account; the tuple order decides between two readings of one event.
+
+    `at` is in ticks: the record's Timestamp, live never more than 15 minutes after it was
+    enqueued. `search` is the masked search text, "" where the record has none, and `terms` are
+    the sensitive terms found in it before it was masked.
+    """
+
+    event_id: bytes
+    at: int
+    session: Session
+    action_type: str
+    page_title: str
+    space_key: str
+    search: str
+    terms: tuple[str, ...]
+    context: Context
+    reader: int = READER_VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """A record that cannot be read: why, and where it stood. It is counted and dead-lettered."""
+
+    reason: str
+    where: str
+    source: str
+    sequence: int
+    index: int
+    size: int
+    sha256: str
+
+
+def digest(*parts: str, size: int = 16) -> bytes:
+    """BLAKE2b of length-prefixed parts: ('a', 'bc') differs from ('ab', 'c').
+
+    Lone surrogates are encoded as they are, so that no text can raise.
+    """
+    text = "".join([f"{len(part)}:{part}" for part in parts])
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).digest()
+
+
+@lru_cache(65_536)
+def user_of(session: Session) -> str:
+    """The key of the user behind a session: 32 hex digits.
+
+    The AccountObjectId, else the AccountDisplayName, else the session itself: a function of the
+    group columns, so a session never spans two users and nameless ones are never merged.
+    """
+    if session.account_object_id:
+        return digest("oid", session.account_object_id).hex()
+    if session.account_display_name:
+        return digest("name", session.account_display_name).hex()
+    return digest("session", session.ip_address, session.user_agent).hex()
+
+
+def users_named(text: str) -> tuple[str, ...]:
+    """The user keys a person may mean by an object id, a display name or a key itself."""
+    return (digest("oid", text).hex(), digest("name", text).hex(), text.lower())
+
+
+def better(one: Activity, other: Activity) -> Activity:
+    """The reading of one event that is kept: the higher reader version, then the smaller tuple.
+
+    Associative, commutative and idempotent, so the union does not depend on order or batches.
+    """
+    if one.reader != other.reader:
+        return one if one.reader > other.reader else other
+    return min(one, other)

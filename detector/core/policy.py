@@ -1,0 +1,123 @@
+"""Every number and term of the detection, named as ATT&CK's AN1019 names what may be tuned."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import ClassVar
+
+from detector.core.activity import digest
+from detector.core.instant import HOUR
+
+SEVERITIES = ("informational", "low", "medium", "high")
+_DAYS_KEPT = 8
+
+
+class PolicyError(ValueError):
+    """A policy that cannot work; the message names the key."""
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise PolicyError(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessThreshold:
+    """The query's `where`: a gate opens when a column is greater than its number; null never.
+
+    AN1019 AccessThreshold: how much one user reads, searches or exports before it counts.
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    bulk_access: int | None = 40
+    sensitive_searches: int | None = 0
+    exports: int | None = 5
+    spaces: int | None = 5
+    actions_with_spaces: int | None = 20
+    space_exports: int | None = None
+    """Not in the query: whole-space exports. 0 makes the first one decisive."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndicatorThreshold:
+    """The query's `case`: the first number that its column exceeds names the indicator."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    access_rate_per_minute: float | None = 10.0
+    sensitive_searches: int | None = 0
+    exports: int | None = 5
+    spaces: int | None = 10
+    total_actions: int | None = 100
+    space_exports: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fields:
+    """Where a record's RawEventData may hold each text: dotted paths, `name[0]` for an element.
+
+    The first path that yields a text that is not empty wins, as KQL's coalesce.
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    search_query: tuple[str, ...] = ("searchQuery",)
+    space_key: tuple[str, ...] = ("spaceKey",)
+    page_title: tuple[str, ...] = ("pageTitle",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """What counts, how much of it is a finding, and from which severity an incident is sent."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    name: str
+    apps: tuple[str, ...]
+    actions: tuple[str, ...]
+    """The action names that count, compared as KQL's `in~`."""
+    export_actions: tuple[str, ...]
+    download_actions: tuple[str, ...]
+    space_export_actions: tuple[str, ...] = ()
+    known_actions: tuple[str, ...] = ()
+    """Action names that do not count and are no news either: not reported as unmapped."""
+    sensitive_search_terms: tuple[str, ...]
+    time_window_hours: int = 24
+    access_threshold: AccessThreshold = field(default_factory=AccessThreshold)
+    indicator_threshold: IndicatorThreshold = field(default_factory=IndicatorThreshold)
+    fields: Fields = field(default_factory=Fields)
+    gate_users: bool = False
+    """Whether the user's merged window must pass the gates too (an address rotated per request)."""
+    minimum_severity: str = "informational"
+    user_context: tuple[str, ...] = ()
+    """AN1019 UserContext: account types (AccountType) that are privileged."""
+    agent_filter: tuple[str, ...] = ()
+    """AN1019 AgentFilter: words in a user agent that tell of a script."""
+
+    def __post_init__(self) -> None:
+        """Refuse what could never work, naming the key."""
+        longest = (_DAYS_KEPT - 1) * 24
+        _require(
+            1 <= self.time_window_hours <= longest,
+            f"time_window_hours: {self.time_window_hours} is not in 1 to {longest}",
+        )
+        for key in ("apps", "actions"):
+            _require(bool(getattr(self, key)), f"{key}: empty, so nothing could ever count")
+        _require(
+            self.minimum_severity in SEVERITIES,
+            f"minimum_severity: {self.minimum_severity!r} is not one of {', '.join(SEVERITIES)}",
+        )
+        for group in ("access_threshold", "indicator_threshold"):
+            for key, value in asdict(getattr(self, group)).items():
+                _require(value is None or value >= 0, f"{group}.{key}: {value} is below 0")
+
+    @property
+    def time_window(self) -> int:
+        """AN1019 TimeWindow in ticks."""
+        return self.time_window_hours * HOUR
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits that change with any number or term."""
+        return digest(json.dumps(asdict(self), sort_keys=True), size=8).hex()

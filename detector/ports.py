@@ -1,0 +1,109 @@
+"""What the use cases need of the world: rows that can be written conditionally, and alert sinks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+Value = str | bool | int | float | bytes
+"""What a column may hold: int is 64 bits, bytes at most 700 KiB in a row."""
+
+MOST_OPERATIONS = 100
+"""Operations in one transaction: Table Storage's limit."""
+
+MOST_BYTES = 3 << 20
+"""Payload of one transaction; the service's limit is 4 MiB of body."""
+
+
+class StoreUnavailableError(Exception):
+    """The store did not answer, or refused for now; whether a write happened is unknown.
+
+    The only error that may leave `ingest`: the host then retries the whole batch.
+    """
+
+
+class ConflictError(Exception):
+    """A condition of a transaction did not hold; nothing of it was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A stored row. `etag` never repeats within a store; it is kept verbatim."""
+
+    partition: str
+    key: str
+    values: Mapping[str, Value]
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One conditional write of a transaction.
+
+    upsert: no condition. insert: the row must not exist. replace: its etag must be `etag`.
+    delete: it must exist and, where `etag` is given, have it.
+    """
+
+    kind: Literal["upsert", "insert", "replace", "delete"]
+    key: str
+    values: Mapping[str, Value] = field(default_factory=dict)
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """At most 100 operations on different rows of one partition: all happen, or none."""
+
+    table: str
+    partition: str
+    operations: Sequence[Operation]
+
+
+class Rows(Protocol):
+    """The storage port. Every method raises StoreUnavailableError when the store does not answer.
+
+    A scan is not a snapshot: it reads pages in key order while others write. A table that does
+    not exist reads as empty and is made by the first write.
+    """
+
+    async def submit(self, *transactions: Transaction) -> None:
+        """Write each transaction atomically, in any order, perhaps at once.
+
+        Returns when all are acknowledged. Raises ConflictError when a condition failed (with more
+        than one transaction the others may have happened).
+        """
+        ...
+
+    async def get(self, table: str, partition: str, key: str) -> Row | None:
+        """The row, or None."""
+        ...
+
+    async def scan(
+        self, table: str, partition: str, *, start: str = "", end: str = "~"
+    ) -> list[Row]:
+        """The partition's rows with start <= key < end, in key order (ordinal)."""
+        ...
+
+    async def scan_all(self, table: str, *, start: str = "", end: str = "~") -> list[Row]:
+        """The rows of every partition with start <= partition < end, in order of both keys."""
+        ...
+
+    async def tables(self, prefix: str) -> list[str]:
+        """Names of the tables that begin with the prefix, sorted."""
+        ...
+
+    async def drop(self, table: str) -> None:
+        """Remove a table with its rows; one that does not exist is fine."""
+        ...
+
+
+class DeliveryError(Exception):
+    """The sink did not take the alert, and certainly nothing was created."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        """`retry_after`: seconds the sink asked to wait, None when it did not say."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class OutcomeUnknownError(Exception):
+    """The sink may or may not have taken the alert: look it up before sending it again."""

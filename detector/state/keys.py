@@ -1,0 +1,70 @@
+"""Tables, buckets and keys of ADR 0001: hashes and digits only."""
+
+from collections.abc import Iterable, Iterator
+
+from detector.core.instant import DAY, HOUR, day_of, hour_of, parse_instant
+from detector.ports import MOST_BYTES, MOST_OPERATIONS, Operation, Row, Transaction
+
+VERSION = 1
+"""Row format; rows of a higher one are left alone."""
+
+BUCKETS = tuple(f"{n:02x}" for n in range(32))
+COUNTERS, MARKS, WINDOWS, EPISODES = "counters", "marks", "windows", "episodes"
+EVIDENCE, MUTES, DEAD_LETTERS, META = "evidence", "mutes", "deadletters", "meta"
+
+
+def bucket_of(user: str) -> str:
+    """The partition of a user's rows."""
+    return BUCKETS[int(user[:2], 16) % len(BUCKETS)]
+
+
+def counters_table(ticks: int) -> str:
+    """The table of the event-time day."""
+    return COUNTERS + day_of(ticks)
+
+
+def hour_key(user: str, ticks: int) -> str:
+    """Prefix of the keys of one user-hour."""
+    return f"{user}|{hour_of(ticks):02d}|"
+
+
+def tick_key(ticks: int) -> str:
+    """20 digits that sort as the instants do; instants before 1970 count as 1970."""
+    return f"{max(ticks, 0):020d}"
+
+
+def days_between(first: int, last: int) -> Iterator[int]:
+    """The start of each UTC day that has an instant of the closed interval."""
+    return iter(range(first - first % DAY, last + 1, DAY))
+
+
+def start_of_hour(table: str, hour: str) -> int:
+    """Ticks of the hour that a counters table's name and a key's hour digits name."""
+    digits = table.removeprefix(COUNTERS)
+    return parse_instant(f"{digits[:4]}-{digits[4:6]}-{digits[6:]}") + int(hour) * HOUR
+
+
+def readable(row: Row) -> bool:
+    """Whether this code knows the row's format."""
+    version = row.values.get("V", VERSION)
+    return isinstance(version, int) and version <= VERSION
+
+
+def transactions(
+    table: str, writes: Iterable[tuple[str, Operation]]
+) -> Iterator[Transaction]:
+    """Group (partition, operation) pairs into transactions within the limits."""
+    groups: dict[str, list[Operation]] = {}
+    for partition, operation in writes:
+        groups.setdefault(partition, []).append(operation)
+    for partition, operations in groups.items():
+        batch: list[Operation] = []
+        size = 0
+        for operation in operations:
+            weight = 500 + sum(len(v) for v in operation.values.values() if isinstance(v, bytes))
+            if batch and (len(batch) == MOST_OPERATIONS or size + weight > MOST_BYTES):
+                yield Transaction(table, partition, batch)
+                batch, size = [], 0
+            batch.append(operation)
+            size += weight
+        yield Transaction(table, partition, batch)

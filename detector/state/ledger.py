@@ -1,0 +1,191 @@
+"""The ledger: every user's activities as immutable segments in one table per event-time day."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+
+from detector.core.activity import Activity
+from detector.core.instant import DAY, format_instant
+from detector.core.segment import Segment, SegmentError, merge, union, unpack
+from detector.core.summary import summarise
+from detector.core.vocabulary import Vocabulary
+from detector.ports import ConflictError, Operation, Row, Rows, Transaction
+from detector.state.keys import (
+    BUCKETS,
+    COUNTERS,
+    VERSION,
+    bucket_of,
+    counters_table,
+    days_between,
+    hour_key,
+    readable,
+    start_of_hour,
+    transactions,
+)
+
+MERGE_FROM = 12
+"""Segments of one level of one user-hour that are worth a merge."""
+
+_LARGEST_ROW = 600 << 10
+_MOST_MERGED = 99
+_HIGHEST_LEVEL = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A segment as it was read, with the table and key it stands under."""
+
+    table: str
+    key: str
+    segment: Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the ledger holds of one user over a span: rows, and how many are of a newer format."""
+
+    stored: Sequence[Stored]
+    newer_rows: int = 0
+
+    @property
+    def activities(self) -> list[Activity]:
+        """The union of the segments: each event once."""
+        return list(union(a for s in self.stored for a in s.segment.activities).values())
+
+
+class Ledger:
+    """Appends and reads segments. It never changes a row and never asks what is there."""
+
+    def __init__(self, rows: Rows) -> None:
+        """Keep the rows."""
+        self._rows = rows
+
+    async def append(
+        self, segments: Iterable[Segment], vocabulary: Vocabulary, fingerprint: str
+    ) -> None:
+        """Write the segments; returns when all are acknowledged. Writing one twice is a no-op."""
+        tables: dict[str, list[tuple[str, Operation]]] = {}
+        for segment in segments:
+            operation = _upsert(segment, vocabulary, fingerprint)
+            writes = tables.setdefault(counters_table(segment.hour), [])
+            writes.append((bucket_of(segment.user), operation))
+        await self._rows.submit(
+            *(t for table, writes in tables.items() for t in transactions(table, writes))
+        )
+
+    async def load(self, user: str, since: int, until: int) -> Loaded:
+        """The user's segments of the hours that touch the closed interval."""
+        stored: list[Stored] = []
+        newer = 0
+        for day in days_between(since, until):
+            start = hour_key(user, since) if day <= since else f"{user}|"
+            end = hour_key(user, until) + "~" if until < day + DAY else f"{user}|~"
+            table = counters_table(day)
+            rows = await self._rows.scan(table, bucket_of(user), start=start, end=end)
+            known = [row for row in rows if readable(row)]
+            newer += len(rows) - len(known)
+            stored += [_stored(table, row) for row in known]
+        return Loaded(stored, newer)
+
+    async def users(self, since: int) -> AsyncIterator[tuple[str, list[Activity]]]:
+        """Every user with all activities from the hour of `since` on; one bucket in memory."""
+        first = counters_table(since)
+        tables = [t for t in await self._rows.tables(COUNTERS) if t >= first]
+        for bucket in BUCKETS:
+            users: dict[str, list[Activity]] = {}
+            for table in tables:
+                for row in await self._rows.scan(table, bucket):
+                    if readable(row):
+                        segment = _stored(table, row).segment
+                        users.setdefault(segment.user, []).extend(segment.activities)
+            for user in sorted(users):
+                yield user, list(union(users.pop(user)).values())
+
+    async def rows_of(self, user: str) -> list[tuple[str, Row]]:
+        """Every row of a user with its table, oldest day first: what a person looks at."""
+        return [
+            (table, row)
+            for table in await self._rows.tables(COUNTERS)
+            for row in await self._rows.scan(
+                table, bucket_of(user), start=f"{user}|", end=f"{user}|~"
+            )
+        ]
+
+    async def compact(self, loaded: Loaded, vocabulary: Vocabulary, fingerprint: str) -> int:
+        """Merge what `loaded` shows to be worth it; returns how many segments were replaced.
+
+        One transaction each writes the merged segment and deletes its sources. A loser's delete
+        finds a source gone, fails, and takes its write back with it.
+        """
+        replaced = 0
+        for sources in _worth_merging(loaded.stored):
+            merged = merge([s.segment for s in sources])
+            if len(merged.data) > _LARGEST_ROW:
+                continue
+            operations = [_upsert(merged, vocabulary, fingerprint)]
+            operations += [Operation("delete", source.key) for source in sources]
+            bucket = bucket_of(merged.user)
+            try:
+                await self._rows.submit(Transaction(sources[0].table, bucket, operations))
+            except ConflictError:
+                continue
+            replaced += len(sources)
+        return replaced
+
+    async def days(self) -> list[str]:
+        """The counters tables that exist, oldest first."""
+        return await self._rows.tables(COUNTERS)
+
+    async def drop_day(self, table: str) -> None:
+        """Remove one day: the whole table."""
+        await self._rows.drop(table)
+
+
+def _worth_merging(stored: Sequence[Stored]) -> list[list[Stored]]:
+    groups: dict[tuple[str, str], list[Stored]] = {}
+    for item in stored:
+        if item.segment.level < _HIGHEST_LEVEL:
+            prefix = item.key.rsplit("|", 1)[0]
+            groups.setdefault((item.table, prefix), []).append(item)
+    chosen: list[list[Stored]] = []
+    for _, group in sorted(groups.items()):
+        batch: list[Stored] = []
+        size = 0
+        for item in group:
+            size += len(item.segment.data)
+            if size > _LARGEST_ROW or len(batch) == _MOST_MERGED:
+                break
+            batch.append(item)
+        if len(batch) >= MERGE_FROM:
+            chosen.append(batch)
+    return chosen
+
+
+def _upsert(segment: Segment, vocabulary: Vocabulary, fingerprint: str) -> Operation:
+    activities = segment.activities
+    summary = summarise(activities[0].session, activities, vocabulary)
+    return Operation(
+        "upsert",
+        f"{hour_key(segment.user, segment.hour)}{segment.level}|{segment.name}",
+        {
+            "V": VERSION,
+            "Activities": len(activities),
+            "Total": summary.total_actions if summary else 0,
+            "Sensitive": summary.sensitive_search_count if summary else 0,
+            "Exports": summary.export_count if summary else 0,
+            "Downloads": summary.download_count if summary else 0,
+            "First": format_instant(summary.first_activity) if summary else "",
+            "Last": format_instant(summary.last_activity) if summary else "",
+            "Policy": fingerprint,
+            "Data": segment.data,
+        },
+    )
+
+
+def _stored(table: str, row: Row) -> Stored:
+    user, hour, level, name = row.key.split("|")
+    data = row.values.get("Data")
+    if not isinstance(data, bytes):
+        message = f"{table} {row.key}: no payload"
+        raise SegmentError(message)
+    start = start_of_hour(table, hour)
+    return Stored(table, row.key, Segment(user, start, int(level), name, unpack(data), data))
