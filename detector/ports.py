@@ -1,11 +1,14 @@
 """What the use cases need of the world: rows that can be written conditionally, and alert sinks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from detector.core.episode import Delivery
+from detector.core.evidence import Evidence
+
 Value = str | bool | int | float | bytes
-"""What a column may hold: int is 64 bits, bytes at most 700 KiB in a row."""
+"""What a column may hold: int is 64 bits; one column of a row may be bytes, at most 700 KiB."""
 
 MOST_OPERATIONS = 100
 """Operations in one transaction: Table Storage's limit."""
@@ -107,3 +110,27 @@ class DeliveryError(Exception):
 
 class OutcomeUnknownError(Exception):
     """The sink may or may not have taken the alert: look it up before sending it again."""
+
+
+class AlertSink(Protocol):
+    """Takes alerts to where responders see them. One that creates incidents creates one for each episode."""
+
+    name: str
+
+    async def deliver(self, evidence: Evidence, delivery: Delivery, now: int) -> Delivery:
+        """Tell of a revision; returns the delivery with what the sink calls it.
+
+        `delivery.attempts` counts this try; more than one, or ids that are set, mean that an
+        earlier try may have got through. Raises DeliveryError or OutcomeUnknownError.
+        """
+        ...
+
+
+ForEach = Callable[[Iterable[Awaitable[None]]], Awaitable[None]]
+"""How many things are done at once; an adapter may do several."""
+
+
+async def one_by_one(works: Iterable[Awaitable[None]]) -> None:
+    """Do one after the other."""
+    for work in works:
+        await work

@@ -1,6 +1,7 @@
 """Every number and term of the detection, named as ATT&CK's AN1019 names what may be tuned."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import ClassVar
@@ -67,6 +68,34 @@ class Fields:
     page_title: tuple[str, ...] = ("pageTitle",)
 
 
+MEASURES = frozenset(
+    (
+        "total_actions unique_pages unique_spaces sensitive_search_count export_count"
+        " download_count space_export_count access_rate_per_minute opened_after_search"
+        " taken_after_search scripted_agent privileged"
+    ).split()
+)
+"""What a severity rule may ask about; `core.severity.measures` computes them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeverityRule:
+    """Holds when every named measure of the user's window is above its number."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    name: str
+    severity: str
+    above: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        """Refuse unknown severities and measures."""
+        where = f"severity_rules {self.name!r}"
+        _require(self.severity in SEVERITIES, f"{where}: {self.severity!r} is no severity")
+        unknown = sorted(set(self.above) - MEASURES)
+        _require(not unknown, f"{where}: no such measure: {', '.join(unknown)}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Policy:
     """What counts, how much of it is a finding, and from which severity an incident is sent."""
@@ -89,6 +118,8 @@ class Policy:
     fields: Fields = field(default_factory=Fields)
     gate_users: bool = False
     """Whether the user's merged window must pass the gates too (an address rotated per request)."""
+    severity_rules: tuple[SeverityRule, ...] = ()
+    """The first that holds gives the severity; none: informational."""
     minimum_severity: str = "informational"
     user_context: tuple[str, ...] = ()
     """AN1019 UserContext: account types (AccountType) that are privileged."""

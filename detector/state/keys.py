@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from detector.core.instant import DAY, HOUR, day_of, hour_of, parse_instant
+from detector.core.instant import HOUR, day_of, hour_of, parse_instant
 from detector.ports import MOST_BYTES, MOST_OPERATIONS, Operation, Row, Transaction
 
 VERSION = 1
@@ -31,11 +31,6 @@ def hour_key(user: str, ticks: int) -> str:
 def tick_key(ticks: int) -> str:
     """20 digits that sort as the instants do; instants before 1970 count as 1970."""
     return f"{max(ticks, 0):020d}"
-
-
-def days_between(first: int, last: int) -> Iterator[int]:
-    """The start of each UTC day that has an instant of the closed interval."""
-    return iter(range(first - first % DAY, last + 1, DAY))
 
 
 def start_of_hour(table: str, hour: str) -> int:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 
 from detector.core.activity import Activity
-from detector.core.instant import DAY, format_instant
+from detector.core.instant import format_instant
 from detector.core.segment import Segment, SegmentError, merge, union, unpack
 from detector.core.summary import summarise
 from detector.core.vocabulary import Vocabulary
@@ -15,7 +15,6 @@ from detector.state.keys import (
     VERSION,
     bucket_of,
     counters_table,
-    days_between,
     hour_key,
     readable,
     start_of_hour,
@@ -41,7 +40,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What the ledger holds of one user over a span: rows, and how many are of a newer format."""
+    """What the ledger holds of one user: rows, and how many this version cannot read."""
 
     stored: Sequence[Stored]
     newer_rows: int = 0
@@ -72,19 +71,29 @@ class Ledger:
             *(t for table, writes in tables.items() for t in transactions(table, writes))
         )
 
-    async def load(self, user: str, since: int, until: int) -> Loaded:
-        """The user's segments of the hours that touch the closed interval."""
+    async def load(self, user: str, since: int, days: Sequence[str]) -> Loaded:
+        """The user's segments from the hour of `since` on, in those of the tables `days`."""
         stored: list[Stored] = []
-        newer = 0
-        for day in days_between(since, until):
-            start = hour_key(user, since) if day <= since else f"{user}|"
-            end = hour_key(user, until) + "~" if until < day + DAY else f"{user}|~"
-            table = counters_table(day)
-            rows = await self._rows.scan(table, bucket_of(user), start=start, end=end)
-            known = [row for row in rows if readable(row)]
-            newer += len(rows) - len(known)
-            stored += [_stored(table, row) for row in known]
-        return Loaded(stored, newer)
+        unreadable = 0
+        first = counters_table(since)
+        for table in days:
+            if table < first:
+                continue
+            start = hour_key(user, since) if table == first else f"{user}|"
+            rows = await self._rows.scan(table, bucket_of(user), start=start, end=f"{user}|~")
+            for row in rows:
+                try:
+                    stored.append(_stored(table, row))
+                except SegmentError:
+                    unreadable += 1
+        return Loaded(stored, unreadable)
+
+    async def user_keys(self, since: int) -> list[str]:
+        """Everyone with an activity in the hour of `since` or later."""
+        first = counters_table(since)
+        tables = [t for t in await self.days() if t >= first]
+        found = {r.key.split("|")[0] for t in tables for r in await self._rows.scan_all(t)}
+        return sorted(found)
 
     async def users(self, since: int) -> AsyncIterator[tuple[str, list[Activity]]]:
         """Every user with all activities from the hour of `since` on; one bucket in memory."""
@@ -94,9 +103,8 @@ class Ledger:
             users: dict[str, list[Activity]] = {}
             for table in tables:
                 for row in await self._rows.scan(table, bucket):
-                    if readable(row):
-                        segment = _stored(table, row).segment
-                        users.setdefault(segment.user, []).extend(segment.activities)
+                    segment = _stored(table, row).segment
+                    users.setdefault(segment.user, []).extend(segment.activities)
             for user in sorted(users):
                 yield user, list(union(users.pop(user)).values())
 
@@ -184,8 +192,8 @@ def _upsert(segment: Segment, vocabulary: Vocabulary, fingerprint: str) -> Opera
 def _stored(table: str, row: Row) -> Stored:
     user, hour, level, name = row.key.split("|")
     data = row.values.get("Data")
-    if not isinstance(data, bytes):
-        message = f"{table} {row.key}: no payload"
+    if not isinstance(data, bytes) or not readable(row):
+        message = f"{table} {row.key}: no payload that this version can read"
         raise SegmentError(message)
     start = start_of_hour(table, hour)
     return Stored(table, row.key, Segment(user, start, int(level), name, unpack(data), data))

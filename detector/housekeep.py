@@ -1,0 +1,81 @@
+"""Use case 4: old days are dropped, what has expired is removed. Publishing comes first."""
+
+from dataclasses import dataclass
+
+from detector.core.instant import DAY, HOUR, format_instant
+from detector.ingest import DAYS_KEPT
+from detector.ports import ConflictError
+from detector.state.evidence import KEPT
+from detector.state.keys import counters_table, readable
+from detector.state.store import State
+
+_WINDOWS_KEPT = 2 * DAY
+_DEAD_LETTERS_KEPT = 30 * DAY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HousekeepReport:
+    """What was removed, and how many rows are of a format this version does not know."""
+
+    days_dropped: int
+    rows_purged: int
+    newer_schema_rows: int
+
+
+async def housekeep(state: State, now: int) -> HousekeepReport:
+    """Drop the days below the cutoff of the round before, then publish today's cutoff.
+
+    So ingest refuses a day at least one round before its table goes.
+    """
+    published = await state.meta.instant("cutoff")
+    dropped = 0
+    if published is not None:
+        for table in await state.ledger.days():
+            if table < counters_table(published):
+                await state.ledger.drop_day(table)
+                dropped += 1
+    cutoff = now - now % DAY - DAYS_KEPT * DAY
+    await state.meta.set_instant("cutoff", max(cutoff, published or cutoff))
+    purged = await _purge_windows(state, now) + await _purge_episodes(state, now)
+    purged += await _purge_dead_letters(state, now) + await _purge_mutes(state, now)
+    newer = sum(not readable(row) for row in await state.windows.every())
+    return HousekeepReport(days_dropped=dropped, rows_purged=purged, newer_schema_rows=newer)
+
+
+async def _purge_windows(state: State, now: int) -> int:
+    limit = format_instant(now - _WINDOWS_KEPT)
+    old = [r for r in await state.windows.every() if str(r.values.get("ExpiresAt", "~")) < limit]
+    await state.windows.delete(*old)
+    return len(old)
+
+
+async def _purge_episodes(state: State, now: int) -> int:
+    purged = 0
+    for stored in await state.episodes.every():
+        if not stored.episode.is_open and stored.episode.closed_at < now - KEPT:
+            try:
+                await state.episodes.delete(stored)
+            except ConflictError:
+                continue
+            purged += 1
+    limit = format_instant(now)
+    for row in await state.evidence.every_row():
+        if str(row.values.get("ExpiresAt", "~")) < limit:
+            await state.evidence.delete(row)
+            purged += 1
+    return purged
+
+
+async def _purge_dead_letters(state: State, now: int) -> int:
+    limit = format_instant(now - _DEAD_LETTERS_KEPT)
+    old = [letter for letter in await state.dead_letters.every() if letter.received_at < limit]
+    for letter in old:
+        await state.dead_letters.delete(letter)
+    return len(old)
+
+
+async def _purge_mutes(state: State, now: int) -> int:
+    old = [m for m in await state.mutes.every() if m.expires_at < now - HOUR]
+    for mute in old:
+        await state.mutes.remove(mute.user, mute.rule)
+    return len(old)

@@ -1,0 +1,86 @@
+"""Loads a policy: a name (`source`, `recommended`) or a JSON file, with overrides laid over it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from detector.core.policy import Policy, PolicyError
+
+NAMES = ("source", "recommended")
+
+_ADAPTER = TypeAdapter(Policy)
+_HERE = Path(__file__).parent
+
+
+@lru_cache(32)
+def load_policy(name_or_path: str, overrides: str = "") -> Policy:
+    """The policy, checked. Raises PolicyError that names the file and each wrong key.
+
+    `overrides` is a JSON object laid over it, objects merged key by key, all else replaced.
+    """
+    path = _HERE / f"{name_or_path}.json" if name_or_path in NAMES else Path(name_or_path)
+    document = _read(path, str(name_or_path))
+    if overrides:
+        changes = _parse(overrides, "the overrides")
+        document = _lay_over(document, changes)
+    try:
+        return _ADAPTER.validate_json(json.dumps(document), strict=True)
+    except ValidationError as error:
+        problems = "; ".join(_describe(dict(detail)) for detail in error.errors())
+        message = f"{name_or_path}: {problems}"
+        raise PolicyError(message) from error
+
+
+def effective(policy: Policy) -> str:
+    """The policy as JSON, every default written out; loading it gives the policy again."""
+    return json.dumps(asdict(policy), indent=2, ensure_ascii=False)
+
+
+def _read(path: Path, name: str) -> dict[str, object]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{name}: cannot be read as a policy file ({error})"
+        raise PolicyError(message) from error
+    return _parse(text, name)
+
+
+def _parse(text: str, name: str) -> dict[str, object]:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        message = f"{name}: not JSON ({error})"
+        raise PolicyError(message) from error
+    if not isinstance(document, dict):
+        message = f"{name}: a policy is a JSON object"
+        raise PolicyError(message)
+    return document
+
+
+def _lay_over(base: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
+    merged = dict(base)
+    for key, value in changes.items():
+        below = merged.get(key)
+        both = isinstance(below, dict) and isinstance(value, dict)
+        merged[key] = _lay_over(below, value) if both else value
+    return merged
+
+
+def _describe(detail: Mapping[str, object]) -> str:
+    """One pydantic error in the words of the file: where, and what was expected."""
+    location = detail.get("loc", ())
+    key = ".".join(str(part) for part in location) if isinstance(location, tuple) else ""
+    words = {
+        "unexpected_keyword_argument": "no such key",
+        "extra_forbidden": "no such key",
+        "missing": "missing",
+        "missing_argument": "missing",
+    }
+    text = words.get(str(detail.get("type"))) or str(detail.get("msg")).removeprefix(
+        "Value error, "
+    )
+    return f"{key}: {text}" if key else text

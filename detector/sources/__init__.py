@@ -1,0 +1,1 @@
+"""Vendors' records as activities: bytes in, `Activity` or `Rejected` out; nothing here raises."""

@@ -1,0 +1,81 @@
+"""The texts inside RawEventData: the source application's own event, in whatever form it came."""
+
+import re
+from functools import lru_cache
+
+import msgspec
+
+from detector.core.policy import Fields
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+_decode = msgspec.json.Decoder().decode
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+
+
+class Texts:
+    """Reads the search query, the space key and the page title by a policy's paths."""
+
+    def __init__(self, fields: Fields) -> None:
+        """Compile the paths once."""
+        self._query = tuple(map(_steps, fields.search_query))
+        self._space = tuple(map(_steps, fields.space_key))
+        self._title = tuple(map(_steps, fields.page_title))
+
+    def read(self, raw: bytes) -> tuple[str, str, str]:
+        """(search query, space key, page title), each "" where RawEventData has none.
+
+        RawEventData is an object, or the JSON text of one; anything else has no properties.
+        """
+        document = _object(raw)
+        if document is None:
+            return "", "", ""
+        return (
+            _first(document, self._query),
+            _first(document, self._space),
+            _first(document, self._title),
+        )
+
+
+def _object(raw: bytes) -> dict[str, Json] | None:
+    try:
+        value: Json = _decode(raw) if raw else None
+        if isinstance(value, str):
+            value = _decode(value) if value.lstrip()[:1] == "{" else None
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+@lru_cache(256)
+def _steps(path: str) -> tuple[str | int, ...]:
+    return tuple(int(index) if index else name for name, index in _STEP.findall(path))
+
+
+def _first(document: dict[str, Json], paths: tuple[tuple[str | int, ...], ...]) -> str:
+    for path in paths:
+        value: Json = document
+        for step in path:
+            value = _step(value, step)
+            if value is None:
+                break
+        if text := to_string(value):
+            return text
+    return ""
+
+
+def _step(value: Json, step: str | int) -> Json:
+    if isinstance(step, str):
+        return value.get(step) if isinstance(value, dict) else None
+    return value[step] if isinstance(value, list) and step < len(value) else None
+
+
+def to_string(value: Json) -> str:
+    """KQL's tostring of a dynamic: null is "", true is "true", an object its compact JSON."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,163 @@
+"""The CloudAppEvents columns that are needed, decoded from any of the shapes they travel in.
+
+The streaming envelope `{"records": [{time, tenantId, category, properties}]}`, one such record
+alone, a JSON list of them, or a flat row; which, is found for each line. A message that does not
+decode as a whole is read record by record, so one bad record never costs its neighbours.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+Flag = bool | int | float | str | None
+
+
+class Columns(msgspec.Struct, gc=False):
+    """One CloudAppEvents row; names as the stream spells them."""
+
+    Timestamp: str | None = None
+    ActionType: str | None = None
+    Application: str | None = None
+    AppName: str | None = None
+    AccountObjectId: str | None = None
+    AccountId: str | None = None
+    AccountDisplayName: str | None = None
+    AccountType: str | None = None
+    IsAdminOperation: Flag = None
+    IPAddress: str | None = None
+    UserAgent: str | None = None
+    CountryCode: str | None = None
+    ISP: str | None = None
+    Isp: str | None = None
+    ObjectName: str | None = None
+    ObjectId: str | None = None
+    ReportId: str | int | None = None
+    RawEventData: msgspec.Raw = msgspec.Raw(b"")
+
+
+class Record(msgspec.Struct, gc=False):
+    """One element of the envelope."""
+
+    time: str | None = None
+    tenantId: str | None = None
+    category: str | None = None
+    properties: Columns | None = None
+
+
+class Line(Columns, gc=False):
+    """A message: an envelope, a record or a flat row, told apart by what is set."""
+
+    records: list[Record] | None = None
+    time: str | None = None
+    tenantId: str | None = None
+    category: str | None = None
+    properties: Columns | None = None
+
+
+class _Slices(msgspec.Struct):
+    records: list[msgspec.Raw]
+
+
+class Unreadable(msgspec.Struct):
+    """A record that does not decode: why, its bytes, and whose it seems to be."""
+
+    reason: str
+    body: bytes
+    category: str | None = None
+    application: str | None = None
+
+
+_line = msgspec.json.Decoder(Line)
+_slices = msgspec.json.Decoder(_Slices)
+_list = msgspec.json.Decoder(list[msgspec.Raw])
+_anything = msgspec.json.Decoder()
+_NAMES = {name.lower(): name for name in Line.__struct_fields__ if name != "Isp"}
+_ERRORS = (msgspec.DecodeError, RecursionError, UnicodeError, ValueError)
+
+
+def decode(body: bytes) -> Sequence[Record | Unreadable]:
+    """The records of one message, in order; never raises."""
+    try:
+        line = _line.decode(body)
+    except _ERRORS as error:
+        return list(_one_by_one(body, str(error)))
+    records = [_as_record(line)] if line.records is None else line.records
+    return list(_one_by_one(body, "")) if any(map(_is_blank, records)) else records
+
+
+def slices(body: bytes) -> list[bytes]:
+    """The bytes of each record of a message that `decode` reads; none where it is no JSON."""
+    try:
+        return [bytes(raw) for raw in _slices.decode(body).records]
+    except _ERRORS:
+        pass
+    try:
+        return [bytes(raw) for raw in _list.decode(body)]
+    except _ERRORS:
+        return [body] if body.lstrip()[:1] == b"{" else []
+
+
+def canonical(raw: bytes) -> bytes:
+    """One record's columns with sorted names and no white space, without the envelope."""
+    document: Any = _anything.decode(raw)
+    columns = document.get("properties", document)
+    return msgspec.json.encode(columns, order="sorted")
+
+
+def _as_record(line: Line) -> Record:
+    if line.properties is not None or line.category is not None:
+        return Record(line.time, line.tenantId, line.category, line.properties)
+    return Record(properties=line)
+
+
+def _is_blank(record: Record) -> bool:
+    """Nothing was recognised: perhaps the names are spelt in another case."""
+    columns = record.properties
+    if columns is None:
+        return record.category is None
+    return columns.ActionType is None and columns.Timestamp is None
+
+
+def _one_by_one(body: bytes, reason: str) -> Iterator[Record | Unreadable]:
+    found = slices(body)
+    if not found:
+        yield Unreadable(reason or "not a record", body)
+    for raw in found:
+        yield _single(raw)
+
+
+def _single(raw: bytes) -> Record | Unreadable:
+    try:
+        record = _as_record(_line.decode(raw))
+        if not _is_blank(record):
+            return record
+        document: Any = _anything.decode(raw)
+        return _as_record(msgspec.convert(_respelt(document), Line))
+    except _ERRORS as error:
+        return _unreadable(raw, str(error))
+
+
+def _respelt(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with the names of columns as the stream spells them, in whatever case."""
+    fixed = {_NAMES.get(name.lower(), name): value for name, value in document.items()}
+    if isinstance(fixed.get("properties"), dict):
+        fixed["properties"] = _respelt(fixed["properties"])
+    if "RawEventData" in fixed:
+        fixed["RawEventData"] = msgspec.Raw(msgspec.json.encode(fixed["RawEventData"]))
+    return fixed
+
+
+def _unreadable(raw: bytes, reason: str) -> Unreadable:
+    """Whose record it is, as far as it can be told: others' may have any types."""
+    try:
+        document: Any = _anything.decode(raw)
+    except _ERRORS:
+        return Unreadable(reason, raw)
+    if not isinstance(document, dict):
+        return Unreadable(reason, raw)
+    columns = document.get("properties", document)
+    names = (columns.get("AppName"), columns.get("Application")) if isinstance(columns, dict) else ()
+    application = next((n for n in names if isinstance(n, str) and n), None)
+    category = document.get("category")
+    return Unreadable(reason, raw, category if isinstance(category, str) else None, application)

@@ -1,0 +1,86 @@
+"""Episodes as rows: written only under the etag of the user's latest row, read before the data."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from detector.core.episode import Episode
+from detector.core.instant import format_instant
+from detector.ports import Operation, Row, Rows, Transaction
+from detector.state.keys import EPISODES, VERSION, bucket_of, readable
+
+_decode = msgspec.json.Decoder(Episode).decode
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEpisode:
+    """An episode with the row it was read from."""
+
+    episode: Episode
+    row: Row
+
+
+class Episodes:
+    """Reads and writes the episodes table."""
+
+    def __init__(self, rows: Rows) -> None:
+        """Keep the rows."""
+        self._rows = rows
+
+    async def history(self, user: str) -> list[StoredEpisode]:
+        """The user's episodes, oldest first; the last one is the latest."""
+        rows = await self._rows.scan(
+            EPISODES, bucket_of(user), start=f"{user}|", end=f"{user}|~"
+        )
+        return [_stored(row) for row in rows if readable(row)]
+
+    async def get(self, user: str, number: int) -> StoredEpisode | None:
+        """One episode, or None."""
+        row = await self._rows.get(EPISODES, bucket_of(user), f"{user}|{number:06d}")
+        return _stored(row) if row is not None and readable(row) else None
+
+    async def every(self) -> list[StoredEpisode]:
+        """Every episode, newest opening first."""
+        stored = [_stored(row) for row in await self._rows.scan_all(EPISODES) if readable(row)]
+        return sorted(stored, key=lambda s: (-s.episode.opened_at, s.episode.user))
+
+    async def write(self, episode: Episode, read: StoredEpisode | None) -> None:
+        """Write the episode if `read`, the row it follows from, is unchanged; else ConflictError.
+
+        A new number is inserted together with an unchanged rewrite of the latest row: whoever
+        reopens that one at the same time loses or wins, never both.
+        """
+        key = f"{episode.user}|{episode.number:06d}"
+        values = _values(episode)
+        if read is None:
+            operations = [Operation("insert", key, values)]
+        elif read.row.key == key:
+            operations = [Operation("replace", key, values, read.row.etag)]
+        else:
+            touch = Operation("replace", read.row.key, read.row.values, read.row.etag)
+            operations = [touch, Operation("insert", key, values)]
+        await self._rows.submit(Transaction(EPISODES, bucket_of(episode.user), operations))
+
+    async def delete(self, stored: StoredEpisode) -> None:
+        """Remove an expired or forgotten episode, if it is unchanged; else ConflictError."""
+        operation = Operation("delete", stored.row.key, etag=stored.row.etag)
+        await self._rows.submit(Transaction(EPISODES, stored.row.partition, [operation]))
+
+
+def _values(episode: Episode) -> dict[str, str | int]:
+    return {
+        "V": VERSION,
+        "EpisodeId": episode.episode_id,
+        "State": "open" if episode.is_open else "closed",
+        "OpenedAt": format_instant(episode.opened_at),
+        "ThreatIndicator": episode.indicator,
+        "Severity": episode.severity,
+        "TotalActions": episode.total_actions,
+        "AccountObjectId": episode.account_object_id,
+        "AccountDisplayName": episode.account_display_name,
+        "Body": msgspec.json.encode(episode).decode(),
+    }
+
+
+def _stored(row: Row) -> StoredEpisode:
+    return StoredEpisode(_decode(str(row.values["Body"])), row)

@@ -1,0 +1,76 @@
+"""Frozen evidence: one row per revision of an episode, at most 256 KiB, kept 90 days."""
+
+import zlib
+from dataclasses import replace
+
+import msgspec
+
+from detector.core.evidence import Evidence
+from detector.core.instant import DAY, format_instant
+from detector.ports import Operation, Row, Rows, Transaction
+from detector.state.keys import EVIDENCE, VERSION, bucket_of, readable
+
+KEPT = 90 * DAY
+_LARGEST = 256 << 10
+
+_decoder = msgspec.json.Decoder(Evidence)
+
+
+class EvidenceStore:
+    """Reads and writes the evidence table."""
+
+    def __init__(self, rows: Rows) -> None:
+        """Keep the rows."""
+        self._rows = rows
+
+    async def freeze(self, evidence: Evidence) -> None:
+        """Write a revision; the same one again changes nothing that matters."""
+        values = {
+            "V": VERSION,
+            "FrozenAt": format_instant(evidence.frozen_at),
+            "ExpiresAt": format_instant(evidence.frozen_at + KEPT),
+            "Data": _fit(evidence),
+        }
+        key = f"{evidence.episode_id}|{evidence.revision:06d}"
+        operation = Operation("upsert", key, values)
+        await self._rows.submit(Transaction(EVIDENCE, bucket_of(evidence.episode_id), [operation]))
+
+    async def of(self, episode_id: str) -> list[Evidence]:
+        """Every revision of an episode that was frozen, oldest first."""
+        rows = await self._rows.scan(
+            EVIDENCE, bucket_of(episode_id), start=f"{episode_id}|", end=f"{episode_id}|~"
+        )
+        return [_evidence(row) for row in rows if readable(row)]
+
+    async def every_row(self) -> list[Row]:
+        """Every row, for expiry."""
+        return await self._rows.scan_all(EVIDENCE)
+
+    async def delete(self, row: Row) -> None:
+        """Remove one row."""
+        delete = Operation("delete", row.key)
+        await self._rows.submit(Transaction(EVIDENCE, row.partition, [delete]))
+
+
+def _fit(evidence: Evidence) -> bytes:
+    """Compressed JSON; over the limit the longest lists are halved until it fits."""
+    while len(data := zlib.compress(msgspec.json.encode(evidence), 6)) > _LARGEST:
+        evidence = _halved(evidence)
+    return data
+
+
+def _halved(evidence: Evidence) -> Evidence:
+    return replace(
+        evidence,
+        truncated=True,
+        pages=evidence.pages[: len(evidence.pages) // 2],
+        searches=evidence.searches[: len(evidence.searches) // 2],
+        sessions=evidence.sessions[: len(evidence.sessions) // 2],
+        taken=evidence.taken[: len(evidence.taken) // 2],
+        user_agents=evidence.user_agents[: len(evidence.user_agents) // 2],
+    )
+
+
+def _evidence(row: Row) -> Evidence:
+    data = row.values["Data"]
+    return _decoder.decode(zlib.decompress(data if isinstance(data, bytes) else b""))

@@ -1,0 +1,95 @@
+"""Facts about the store itself: clock, last tick, cutoff, sources, unmapped actions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from detector.core.activity import digest
+from detector.core.instant import format_instant, parse_instant
+from detector.ports import Operation, Row, Rows, Transaction
+from detector.state.keys import META, VERSION, transactions
+
+_FACTS, _SOURCES, _UNMAPPED = "meta", "sources", "unmapped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceState:
+    """What is known of one partition of one hub, or of files: instants in ticks, 0 is never."""
+
+    source: str
+    last_sequence: int = -1
+    last_enqueued_at: int = 0
+    last_event_at: int = 0
+    received_at: int = 0
+    late: int = 0
+    skewed: int = 0
+    gaps: int = 0
+
+
+class Meta:
+    """Reads and writes the meta table."""
+
+    def __init__(self, rows: Rows) -> None:
+        """Keep the rows."""
+        self._rows = rows
+
+    async def instant(self, name: str) -> int | None:
+        """An instant the store remembers (`clock`, `tick`, `cutoff`, `born`), or None."""
+        row = await self._rows.get(META, _FACTS, name)
+        return parse_instant(str(row.values["Value"])) if row else None
+
+    async def set_instant(self, name: str, ticks: int) -> None:
+        """Remember an instant."""
+        await self.set_text(name, format_instant(ticks))
+
+    async def text(self, name: str) -> str | None:
+        """A text the store remembers (`schema`, `policy`), or None."""
+        row = await self._rows.get(META, _FACTS, name)
+        return str(row.values["Value"]) if row else None
+
+    async def set_text(self, name: str, value: str) -> None:
+        """Remember a text."""
+        operation = Operation("upsert", name, {"V": VERSION, "Value": value})
+        await self._rows.submit(Transaction(META, _FACTS, [operation]))
+
+    async def source(self, source: str) -> SourceState:
+        """What is known of a source; a new one is all zero."""
+        row = await self._rows.get(META, _SOURCES, digest(source, size=8).hex())
+        return _source(row) if row else SourceState(source=source)
+
+    async def set_source(self, state: SourceState) -> None:
+        """Remember a source's state."""
+        values = {"V": VERSION, "Source": state.source, "Body": msgspec.json.encode(state).decode()}
+        operation = Operation("upsert", digest(state.source, size=8).hex(), values)
+        await self._rows.submit(Transaction(META, _SOURCES, [operation]))
+
+    async def sources(self) -> list[SourceState]:
+        """Every source ever seen."""
+        return [_source(row) for row in await self._rows.scan(META, _SOURCES)]
+
+    async def add_unmapped(self, counts: Mapping[str, int], now: int) -> None:
+        """Add to the counts of Atlassian actions that no table of the policy knows.
+
+        A count may be low when two hosts add at once: it is a sample for people, not a measure.
+        """
+        writes: list[tuple[str, Operation]] = []
+        for action, count in sorted(counts.items()):
+            key = digest(action, size=8).hex()
+            row = await self._rows.get(META, _UNMAPPED, key)
+            before = row.values["Count"] if row else 0
+            total = count + (before if isinstance(before, int) else 0)
+            values = {"V": VERSION, "ActionType": action, "Count": total, "At": format_instant(now)}
+            writes.append((_UNMAPPED, Operation("upsert", key, values)))
+        await self._rows.submit(*transactions(META, writes))
+
+    async def unmapped(self) -> dict[str, int]:
+        """Actions that no table knows, with their counts, most frequent first."""
+        rows = await self._rows.scan(META, _UNMAPPED)
+        counts = {str(r.values["ActionType"]): r.values["Count"] for r in rows}
+        pairs = [(name, n) for name, n in counts.items() if isinstance(n, int)]
+        return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
+
+
+def _source(row: Row) -> SourceState:
+    return msgspec.json.decode(str(row.values["Body"]), type=SourceState)

@@ -1,0 +1,77 @@
+"""Mutes: a person's or a classification's wish not to hear of a user, owned, reasoned, expiring."""
+
+from dataclasses import dataclass
+
+from detector.core.instant import format_instant, parse_instant
+from detector.ports import Operation, Row, Rows, Transaction
+from detector.state.keys import MUTES, VERSION, bucket_of
+
+ANY_RULE = "any"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mute:
+    """Holds back the sending of one user's alerts for one gate, or `any`, until `expires_at`."""
+
+    user: str
+    rule: str
+    owner: str
+    reason: str
+    origin: str
+    created_at: int
+    expires_at: int
+
+    def holds(self, gates: tuple[str, ...], now: int) -> bool:
+        """Whether it covers every gate that held, now."""
+        return now < self.expires_at and (self.rule == ANY_RULE or set(gates) == {self.rule})
+
+
+class Mutes:
+    """Reads and writes the mutes table."""
+
+    def __init__(self, rows: Rows) -> None:
+        """Keep the rows."""
+        self._rows = rows
+
+    async def add(self, mute: Mute) -> None:
+        """Write a mute; the same user and rule again replaces it."""
+        values = {
+            "V": VERSION,
+            "Owner": mute.owner,
+            "Reason": mute.reason,
+            "Origin": mute.origin,
+            "CreatedAt": format_instant(mute.created_at),
+            "ExpiresAt": format_instant(mute.expires_at),
+        }
+        operation = Operation("upsert", f"{mute.user}|{mute.rule}", values)
+        await self._rows.submit(Transaction(MUTES, bucket_of(mute.user), [operation]))
+
+    async def of(self, user: str) -> list[Mute]:
+        """The user's mutes, expired ones included."""
+        rows = await self._rows.scan(
+            MUTES, bucket_of(user), start=f"{user}|", end=f"{user}|~"
+        )
+        return [_mute(row) for row in rows]
+
+    async def every(self) -> list[Mute]:
+        """Every mute, expired ones included."""
+        return [_mute(row) for row in await self._rows.scan_all(MUTES)]
+
+    async def remove(self, user: str, rule: str) -> None:
+        """Remove a mute; raises ConflictError where there is none."""
+        operation = Operation("delete", f"{user}|{rule}")
+        await self._rows.submit(Transaction(MUTES, bucket_of(user), [operation]))
+
+
+def _mute(row: Row) -> Mute:
+    user, rule = row.key.split("|")
+    values = row.values
+    return Mute(
+        user=user,
+        rule=rule,
+        owner=str(values["Owner"]),
+        reason=str(values["Reason"]),
+        origin=str(values["Origin"]),
+        created_at=parse_instant(str(values["CreatedAt"])),
+        expires_at=parse_instant(str(values["ExpiresAt"])),
+    )

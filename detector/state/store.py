@@ -1,0 +1,27 @@
+"""The bundle of everything that is kept, over one `Rows`."""
+
+from detector.ports import Rows
+from detector.state.dead_letters import DeadLetters
+from detector.state.episodes import Episodes
+from detector.state.evidence import EvidenceStore
+from detector.state.ledger import Ledger
+from detector.state.marks import Marks
+from detector.state.meta import Meta
+from detector.state.mutes import Mutes
+from detector.state.windows import Windows
+
+
+class State:
+    """What the use cases see of the store."""
+
+    def __init__(self, rows: Rows) -> None:
+        """Everything over the same rows."""
+        self.rows = rows
+        self.ledger = Ledger(rows)
+        self.marks = Marks(rows)
+        self.episodes = Episodes(rows)
+        self.evidence = EvidenceStore(rows)
+        self.windows = Windows(rows)
+        self.mutes = Mutes(rows)
+        self.dead_letters = DeadLetters(rows)
+        self.meta = Meta(rows)

@@ -1,0 +1,102 @@
+"""One row per judged user: the window as the last evaluation saw it; derived, never authoritative."""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+
+from detector.core.instant import format_instant
+from detector.core.rules import Verdict
+from detector.core.summary import Summary
+from detector.ports import ConflictError, Operation, Row, Rows, Transaction, Value
+from detector.state.keys import VERSION, WINDOWS, bucket_of
+
+_WORST_SESSIONS = 5
+_MOMENTS = frozenset({"AsOf", "ExpiresAt"})
+
+
+def columns(summary: Summary, indicator: str) -> dict[str, object]:
+    """The query's 17 projected columns, by name and in order; sets are lists, instants text."""
+    session = summary.session
+    return {
+        "Timestamp": format_instant(summary.first_activity),
+        "AccountDisplayName": session.account_display_name,
+        "AccountObjectId": session.account_object_id,
+        "IPAddress": session.ip_address,
+        "UserAgent": session.user_agent,
+        "TotalActions": summary.total_actions,
+        "UniquePages": summary.unique_pages,
+        "UniqueSpaces": summary.unique_spaces,
+        "SensitiveSearchCount": summary.sensitive_search_count,
+        "SensitiveTermsFound": list(summary.sensitive_terms_found),
+        "ExportCount": summary.export_count,
+        "DownloadCount": summary.download_count,
+        "AccessRatePerMinute": summary.access_rate_per_minute,
+        "ThreatIndicator": indicator,
+        "ActionTypes": list(summary.action_types),
+        "SampleTitles": list(summary.sample_titles),
+        "LastActivity": format_instant(summary.last_activity),
+    }
+
+
+class Windows:
+    """Reads and writes the windows table."""
+
+    def __init__(self, rows: Rows) -> None:
+        """Keep the rows."""
+        self._rows = rows
+
+    async def put(self, user: str, verdict: Verdict, expires_at: int) -> bool:
+        """Write the user's window; True when it says something else than the row before.
+
+        A user without activities in the window has no row.
+        """
+        before = await self.get(user)
+        values = _values(verdict, expires_at)
+        if values is None:
+            if before is not None:
+                await self.delete(before)
+            return before is not None
+        upsert = Operation("upsert", user, values)
+        await self._rows.submit(Transaction(WINDOWS, bucket_of(user), [upsert]))
+        return before is None or _facts(before.values) != _facts(values)
+
+    async def get(self, user: str) -> Row | None:
+        """The user's row, or None."""
+        return await self._rows.get(WINDOWS, bucket_of(user), user)
+
+    async def every(self) -> list[Row]:
+        """Every row, in order of keys."""
+        return await self._rows.scan_all(WINDOWS)
+
+    async def delete(self, *rows: Row) -> None:
+        """Remove rows that nobody has rewritten since they were read."""
+        for row in rows:
+            operation = Operation("delete", row.key, etag=row.etag)
+            with suppress(ConflictError):
+                await self._rows.submit(Transaction(WINDOWS, row.partition, [operation]))
+
+
+def _facts(values: Mapping[str, Value]) -> dict[str, Value]:
+    return {name: value for name, value in values.items() if name not in _MOMENTS}
+
+
+def _values(verdict: Verdict, expires_at: int) -> dict[str, Value] | None:
+    summary = verdict.user_summary
+    if summary is None:
+        return None
+    by_session = {f.summary.session: f.indicator for f in verdict.findings}
+    worst = sorted(verdict.sessions, key=lambda s: s.session not in by_session)
+    rows = [columns(s, by_session.get(s.session, "")) for s in worst[:_WORST_SESSIONS]]
+    shown = columns(summary, verdict.indicator or "")
+    gates = dict.fromkeys(gate for f in verdict.passing for gate in f.gates)
+    flat = {k: json.dumps(v) if isinstance(v, list) else v for k, v in shown.items()}
+    return {
+        "V": VERSION,
+        **{k: v for k, v in flat.items() if isinstance(v, str | int | float)},
+        "Gates": json.dumps(list(gates)),
+        "IsHit": verdict.is_hit,
+        "SessionCount": len(verdict.sessions),
+        "Sessions": json.dumps(rows),
+        "AsOf": format_instant(verdict.at),
+        "ExpiresAt": format_instant(expires_at),
+    }
