@@ -98,6 +98,10 @@ class Rows(Protocol):
         """Remove a table with its rows; one that does not exist is fine."""
         ...
 
+    async def close(self) -> None:
+        """Give back what is held open; afterwards nothing else may be called."""
+        ...
+
 
 class DeliveryError(Exception):
     """The sink did not take the alert, and certainly nothing was created."""

@@ -81,9 +81,9 @@ class SqliteRows:
         """See the port."""
         await self._run(lambda c: _write(c, "DELETE FROM rows WHERE tbl = ?", (table,)))
 
-    def close(self) -> None:
-        """Close the file; afterwards every call raises."""
-        self._thread.submit(self._connection.close).result()
+    async def close(self) -> None:
+        """See the port."""
+        await self._run(lambda connection: connection.close())
         self._thread.shutdown()
 
     async def _select(self, where: str, bounds: tuple[str, ...]) -> list[Row]:

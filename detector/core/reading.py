@@ -25,7 +25,7 @@ class Reading:
     """What some messages say, and what was passed over, so that nothing goes unseen.
 
     `records` = activities + rejected + ignored, duplicates included. `moments` holds, for each
-    record with a time, that time and how many activities had been read up to and with it.
+    record with a time, that time and how many activities had been read before it.
     """
 
     activities: list[Activity] = field(default_factory=list[Activity])

@@ -114,6 +114,11 @@ class Verdict:
         merged = (self.user_finding,) if self.user_finding else ()
         return tuple(sorted((*self.findings, *merged), key=lambda f: gravity(f.indicator)))
 
+    def user_finding_under(self, policy: Policy) -> tuple[Finding, ...]:
+        """The finding on the merged window, whether or not the policy gates users."""
+        found = judge(self.user_summary, policy) if self.user_summary else None
+        return (found,) if found else ()
+
     @property
     def is_hit(self) -> bool:
         """Whether the user is a hit: a session passes, or the gated user summary does."""
@@ -167,11 +172,9 @@ def _largest_first(summary: Summary) -> tuple[int, Session]:
 def _merge(
     sessions: Sequence[Summary], live: Sequence[Activity], vocabulary: Vocabulary
 ) -> Summary | None:
-    """The user summary, under the group columns of the user's largest session."""
+    """The user summary, under the account of the largest session and no address or agent."""
     if not sessions:
         return None
-    if len(sessions) == 1:
-        return sessions[0]
     largest = sessions[0].session
-    nobody = Session(largest.account_object_id, largest.account_display_name, "", "")
-    return summarise(nobody, live, vocabulary)
+    user = Session(largest.account_object_id, largest.account_display_name, "", "")
+    return summarise(user if any(user) else largest, live, vocabulary)

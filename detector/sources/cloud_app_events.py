@@ -56,11 +56,11 @@ class CloudAppEvents:
             records = decode(message.body)
             reading.records += len(records)
             for index, record in enumerate(records):
+                if self._clocked and isinstance(record, Record):
+                    _note_moment(record, reading)
                 reason = self._take(record, message, index, reading)
                 if reason:
                     reading.rejected.append(_rejected(reason, record, message, index))
-                if self._clocked and isinstance(record, Record):
-                    _note_moment(record, reading)
         return reading
 
     def _take(

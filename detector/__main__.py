@@ -1,0 +1,5 @@
+"""`python -m detector`."""
+
+from detector.cli.app import main
+
+main()

@@ -1,0 +1,146 @@
+"""Lines of files and of standard input as messages, in batches, with progress on a terminal."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from detector.core.reading import Message
+
+STANDARD_INPUT = "-"
+LONGEST_LINE = 16 << 20
+"""Bytes of one line; an Event Hub message has at most 1 MiB."""
+
+_BATCH_BYTES = 48 << 20
+_POLL_SECONDS = 0.5
+_MAGIC = {
+    b"\x1f\x8b": "gzip: unpack it first (gzip -dc FILE | python -m detector … -)",
+    b"PK": "a ZIP archive: unpack it first",
+    b"\xff\xfe": "UTF-16 text: convert it to UTF-8",
+    b"\xfe\xff": "UTF-16 text: convert it to UTF-8",
+}
+
+
+class InputError(ValueError):
+    """A file that cannot be read as lines of JSON; the message names it."""
+
+
+def check_inputs(paths: Sequence[str]) -> None:
+    """Refuse what cannot be read before anything is done. Raises InputError."""
+    for path in paths:
+        if path != STANDARD_INPUT:
+            _open(path).close()
+
+
+def batches(
+    paths: Sequence[str], *, lines: int, console: Console | None = None
+) -> Iterator[list[Message]]:
+    """Messages of the files in order, at most `lines` of them and about 48 MiB at a time.
+
+    Blank lines are passed over; the line number stays. Progress is drawn where `console` is a
+    terminal.
+    """
+    with ExitStack() as stack:
+        advance = stack.enter_context(_progress(paths, console))
+        for path in paths:
+            file = sys.stdin.buffer if path == STANDARD_INPUT else stack.enter_context(_open(path))
+            yield from _batches(file, path, lines, advance)
+
+
+def follow_last(paths: Sequence[str]) -> Iterator[list[Message]]:
+    """What is appended to the last file from now on, as it comes; standard input until it ends."""
+    name = paths[-1]
+    if name == STANDARD_INPUT:
+        return
+    with _open(name) as file:
+        number = sum(1 for _ in file)
+        rest = b""
+        while True:
+            chunk = file.read(1 << 20)
+            if not chunk:
+                time.sleep(_POLL_SECONDS)
+                continue
+            *lines, rest = (rest + chunk).split(b"\n")
+            bodies = [(number + i, line.strip()) for i, line in enumerate(lines, 1)]
+            number += len(lines)
+            yield [Message(body, name, n) for n, body in bodies if body]
+
+
+def _batches(file: BinaryIO, name: str, lines: int, advance: "_Advance") -> Iterator[list[Message]]:
+    batch: list[Message] = []
+    size = 0
+    for number, line in enumerate(_lines(file), 1):
+        body = line.strip(b" \t\r\n")
+        size += len(line)
+        if body:
+            batch.append(Message(body, name, number))
+        if len(batch) >= lines or size >= _BATCH_BYTES:
+            advance(size)
+            yield batch
+            batch, size = [], 0
+    advance(size)
+    if batch:
+        yield batch
+
+
+def _lines(file: BinaryIO) -> Iterable[bytes]:
+    """Lines without a byte order mark; one that is too long is cut, so that it is rejected."""
+    first = True
+    while line := file.readline(LONGEST_LINE):
+        if first:
+            line = line.removeprefix(b"\xef\xbb\xbf")
+            first = False
+        rest = line
+        while len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):
+            rest = file.readline(LONGEST_LINE)
+        yield line
+
+
+def _open(path: str) -> BinaryIO:
+    try:
+        file = Path(path).open("rb")
+    except FileNotFoundError as error:
+        message = f"{path}: no such file"
+        raise InputError(message) from error
+    except IsADirectoryError as error:
+        message = f"{path}: a directory; name the files in it"
+        raise InputError(message) from error
+    except OSError as error:
+        message = f"{path}: cannot be read ({error.strerror})"
+        raise InputError(message) from error
+    start = file.peek(2)[:2]
+    if start in _MAGIC:
+        file.close()
+        message = f"{path}: looks like {_MAGIC[start]}"
+        raise InputError(message)
+    return file
+
+
+class _Advance:
+    """Called with the bytes read; does nothing where nothing is drawn."""
+
+    def __init__(self, progress: Progress | None = None, task: int = 0) -> None:
+        self._progress = progress
+        self._task = task
+
+    def __call__(self, size: int) -> None:
+        if self._progress is not None:
+            self._progress.advance(self._progress.task_ids[self._task], size)
+
+
+@contextmanager
+def _progress(paths: Sequence[str], console: Console | None) -> Iterator[_Advance]:
+    if console is None or not console.is_terminal:
+        yield _Advance()
+        return
+    known = [Path(p).stat().st_size for p in paths if p != STANDARD_INPUT]
+    total = sum(known) if len(known) == len(paths) else None
+    columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        progress.add_task("reading", total=total)
+        yield _Advance(progress)

@@ -1,0 +1,42 @@
+"""`policy show` and `policy check`."""
+
+from typing import Annotated
+
+import typer
+
+from detector.cli.common import Format, FormatOption, PolicyOption, out, policy_named
+from detector.policies import effective, load_policy
+
+app = typer.Typer(help="Show or check a policy.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command()
+def show(policy: PolicyOption = None, format: FormatOption = Format.JSON) -> None:  # noqa: A002
+    """Print the effective policy, every default written out.
+
+    Example:
+
+      python -m detector policy show --policy source
+    """
+    chosen = policy_named(policy, "recommended")
+    out.print(effective(chosen), markup=False, soft_wrap=True)
+    if format is Format.TABLE:
+        out.print(f"fingerprint {chosen.fingerprint}")
+
+
+@app.command()
+def check(
+    file: Annotated[str, typer.Argument(help="A policy file.", metavar="FILE")],
+    format: FormatOption = Format.TABLE,  # noqa: A002
+) -> None:
+    """Check a policy file: exit 0 when it can be used, 2 with the wrong key when not.
+
+    Example:
+
+      python -m detector policy check my-policy.json
+    """
+    policy = load_policy(file)
+    if format is Format.JSON:
+        out.print_json(data={"name": policy.name, "fingerprint": policy.fingerprint})
+    else:
+        out.print(f"{file}: fine; policy {policy.name!r}, fingerprint {policy.fingerprint}")
