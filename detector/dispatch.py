@@ -128,9 +128,7 @@ class Dispatcher:
         report.alerts.append(newest[0])
         return True
 
-    async def _record(
-        self, episode: Episode, sink: str, before: Delivery, after: Delivery
-    ) -> bool:
+    async def _record(self, episode: Episode, sink: str, before: Delivery, after: Delivery) -> bool:
         """Write the delivery into the episode's current row; False when another host was first.
 
         The row may have moved on meanwhile (worse, closed); only this sink's entry is changed.

@@ -82,7 +82,12 @@ class Evaluator:
         await self.state.meta.set_text("policy", self.policy.fingerprint)
 
     async def _user(
-        self, user: str, marks: Sequence[Mark], days: Sequence[str], now: int, report: EvaluateReport
+        self,
+        user: str,
+        marks: Sequence[Mark],
+        days: Sequence[str],
+        now: int,
+        report: EvaluateReport,
     ) -> None:
         hours = sorted({mark.hour for mark in marks if mark.hour is not None})
         newer = 0
@@ -147,7 +152,9 @@ class Evaluator:
         verdict = judge_user(activities, at, self.policy, self.vocabulary, bounded=bounded)
         alone = False
         if verdict.is_hit:
-            sourced = judge_user(activities, at, self.source, self.source_vocabulary, bounded=bounded)
+            sourced = judge_user(
+                activities, at, self.source, self.source_vocabulary, bounded=bounded
+            )
             alone = sourced.is_hit
         return Judgement(
             user=user,
@@ -216,6 +223,4 @@ def _row_of(change: Change | None, history: Sequence[StoredEpisode]) -> StoredEp
 
 def _is_unsent(episode: Episode, sinks: Iterable[str]) -> bool:
     deliveries: Mapping[str, Delivery] = episode.deliveries
-    return any(
-        deliveries.get(sink, Delivery()).sent_revision < episode.revision for sink in sinks
-    )
+    return any(deliveries.get(sink, Delivery()).sent_revision < episode.revision for sink in sinks)

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 from detector.core.instant import DAY, HOUR, format_instant
-from detector.ingest import DAYS_KEPT
 from detector.ports import ConflictError
 from detector.state.evidence import KEPT
-from detector.state.keys import counters_table, readable
+from detector.state.keys import DAYS_KEPT, counters_table, readable
 from detector.state.store import State
 
 _WINDOWS_KEPT = 2 * DAY

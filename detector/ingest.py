@@ -10,10 +10,8 @@ from detector.core.policy import Policy
 from detector.core.reading import Reading
 from detector.core.segment import cut
 from detector.core.vocabulary import Vocabulary
+from detector.state.keys import DAYS_KEPT
 from detector.state.store import State
-
-DAYS_KEPT = 8
-"""Longer than the hub's retention of seven days: whatever is redelivered still finds its day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +39,11 @@ async def ingest(
     """
     cutoff = await _cutoff(state, now)
     kept = [a for a in reading.activities if a.at >= cutoff]
-    old = [a for a in reading.activities if a.at < cutoff] if len(kept) < len(reading.activities) else []
+    old = (
+        [a for a in reading.activities if a.at < cutoff]
+        if len(kept) < len(reading.activities)
+        else []
+    )
     late = [a for a in kept if a.at <= now - policy.time_window]
     await state.ledger.append(cut(kept), vocabulary, policy.fingerprint)
     await state.dead_letters.add([*reading.rejected, *map(_too_old, old)], now)
@@ -94,5 +96,5 @@ def total(reports: Sequence[IngestReport]) -> IngestReport:
         too_old=sum(r.too_old for r in reports),
         skewed=sum(r.skewed for r in reports),
         unmapped=unmapped,
-        users=frozenset().union(*(r.users for r in reports)),
+        users=frozenset(user for r in reports for user in r.users),
     )

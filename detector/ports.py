@@ -10,6 +10,9 @@ from detector.core.evidence import Evidence
 Value = str | bool | int | float | bytes
 """What a column may hold: int is 64 bits; one column of a row may be bytes, at most 700 KiB."""
 
+Values = dict[str, Value]
+"""A row's columns while they are put together."""
+
 MOST_OPERATIONS = 100
 """Operations in one transaction: Table Storage's limit."""
 
@@ -48,7 +51,7 @@ class Operation:
 
     kind: Literal["upsert", "insert", "replace", "delete"]
     key: str
-    values: Mapping[str, Value] = field(default_factory=dict)
+    values: Mapping[str, Value] = field(default_factory=dict[str, Value])
     etag: str = ""
 
 
@@ -117,7 +120,7 @@ class OutcomeUnknownError(Exception):
 
 
 class AlertSink(Protocol):
-    """Takes alerts to where responders see them. One that creates incidents creates one for each episode."""
+    """Takes alerts to where responders see them; at most one incident for each episode."""
 
     name: str
 

@@ -1,6 +1,6 @@
 """The composition root: settings in, a running detector out. The only place that names adapters."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +42,7 @@ def open_rows(store: str, settings: Settings) -> Rows:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Rows]:
+async def opened(settings: Settings) -> AsyncGenerator[Rows]:
     """The settings' store, closed at the end."""
     rows = open_rows(settings.store, settings)
     try:
@@ -51,9 +51,7 @@ async def opened(settings: Settings) -> AsyncIterator[Rows]:
         await rows.close()
 
 
-def make_detector(
-    rows: Rows, policy: Policy, sinks: Sequence[AlertSink], settings: Settings
-) -> Detector:
+def make_detector(rows: Rows, policy: Policy, sinks: Sequence[AlertSink]) -> Detector:
     """Wire the use cases over one store."""
     state = State(rows)
     vocabulary = Vocabulary(policy)
@@ -75,9 +73,7 @@ def make_detector(
     )
 
 
-def make_source(
-    detector: Detector, settings: Settings, *, clocked: bool = False
-) -> CloudAppEvents:
+def make_source(detector: Detector, settings: Settings, *, clocked: bool = False) -> CloudAppEvents:
     """The reader of CloudAppEvents under the detector's policy."""
     return CloudAppEvents(
         detector.policy, detector.vocabulary, tenant_id=settings.tenant_id, clocked=clocked

@@ -159,9 +159,7 @@ def _apply(
         connection.execute(_UPSERT, (*key, etag, *_encode(operation.values)))
 
 
-def _check(
-    connection: sqlite3.Connection, key: tuple[str, str, str], operation: Operation
-) -> None:
+def _check(connection: sqlite3.Connection, key: tuple[str, str, str], operation: Operation) -> None:
     query = "SELECT etag FROM rows WHERE tbl = ? AND pk = ? AND rk = ?"
     found = connection.execute(query, key).fetchone()
     exists = found is not None
@@ -178,5 +176,6 @@ def _encode(values: Mapping[str, Value]) -> tuple[str, bytes | None]:
 
 
 def _row(partition: str, key: str, columns: str, data: bytes | None, etag: int) -> Row:
-    values = {n: data if v is None else v for n, v in json.loads(columns).items()}
+    plain: dict[str, str | float | None] = json.loads(columns)
+    values = {n: data or b"" if v is None else v for n, v in plain.items()}
     return Row(partition, key, values, str(etag))

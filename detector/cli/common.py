@@ -1,6 +1,8 @@
 """Options that commands share, and what every command needs first."""
 
 import asyncio
+import json
+import sys
 from collections.abc import Coroutine
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
@@ -28,7 +30,9 @@ class Format(StrEnum):
 
 PolicyOption = Annotated[
     str | None,
-    typer.Option("--policy", help="`source`, `recommended`, or a policy file.", metavar="NAME|FILE"),
+    typer.Option(
+        "--policy", help="`source`, `recommended`, or a policy file.", metavar="NAME|FILE"
+    ),
 ]
 StoreOption = Annotated[
     str | None,
@@ -57,6 +61,11 @@ def policy_named(name: str | None, default: str, settings: Settings | None = Non
 def run_async(work: Coroutine[Any, Any, T]) -> T:
     """Run a use case to its end."""
     return asyncio.run(work)
+
+
+def print_json(document: object) -> None:
+    """One JSON document on standard output, as it is: no wrapping, no colours."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
 
 
 def plain(text: str) -> str:

@@ -1,5 +1,7 @@
 """`counters USER`: a user's hourly counters and window, as they are stored."""
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -12,6 +14,7 @@ from detector.cli.common import (
     StoreOption,
     out,
     plain,
+    print_json,
     run_async,
     settings_with,
 )
@@ -33,7 +36,6 @@ def counters(
     """Print a user's counters by event-time hour, and the window as last judged.
 
     Example:
-
       python -m detector counters mallory@example.com --store sqlite:.detector/demo.db
     """
     del policy  # every command takes it; stored counters do not depend on it
@@ -42,7 +44,7 @@ def counters(
         message = f"{user}: no such user in the store"
         raise InputError(message)
     if format is Format.JSON:
-        out.print_json(data={"user": key, "hours": hours, "window": window})
+        print_json({"user": key, "hours": hours, "window": window})
         return
     table = Table(title=f"{user} · {key}", title_justify="left")
     table.add_column("Hour (UTC)")
@@ -53,31 +55,34 @@ def counters(
     out.print(table)
     for name, value in (window or {}).items():
         if name not in {"V", "Sessions"}:
-            out.print(f"{name:<21} {value}", markup=False)
+            out.print(f"{name:<21} {value!s}", markup=False)
 
 
 async def _read(
     user: str, store: str | None
-) -> tuple[str, list[dict[str, str | int]], dict[str, Value] | None]:
+) -> tuple[str, list[dict[str, str | int]], Mapping[str, Value] | None]:
     settings = settings_with(store)
     async with opened(settings) as rows:
         state = State(rows)
-        for key in users_named(user):
+        for key in (*users_named(user), *await state.windows.users_shown_as(user)):
             found = await state.ledger.rows_of(key)
             window = await state.windows.get(key)
             if found or window:
-                return key, _by_hour(found), dict(window.values) if window else None
+                return key, _by_hour(found), window.values if window else None
     return "", [], None
 
 
 def _by_hour(found: list[tuple[str, Row]]) -> list[dict[str, str | int]]:
-    hours: dict[str, dict[str, str | int]] = {}
+    """One line for each event-time hour: the visible columns of its segments, added up."""
+    hours: dict[str, Counter[str]] = {}
     for table, row in found:
         day, hour = table.removeprefix("counters"), row.key.split("|")[1]
-        name = f"{day[:4]}-{day[4:6]}-{day[6:]} {hour}:00"
-        line = hours.setdefault(name, {"hour": name, "segments": 0} | dict.fromkeys(_SUMMED, 0))
-        line["segments"] = int(line["segments"]) + 1
+        counts = hours.setdefault(f"{day[:4]}-{day[4:6]}-{day[6:]} {hour}:00", Counter())
+        counts["Segments"] += 1
         for column in _SUMMED:
             value = row.values[column]
-            line[column] = int(line[column]) + (value if isinstance(value, int) else 0)
-    return [hours[name] for name in sorted(hours)]
+            counts[column] += value if isinstance(value, int) else 0
+    return [
+        {"hour": name, "segments": counts["Segments"], **{c: counts[c] for c in _SUMMED}}
+        for name, counts in sorted(hours.items())
+    ]

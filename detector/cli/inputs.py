@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -103,7 +103,7 @@ def _lines(file: BinaryIO) -> Iterable[bytes]:
 
 def _open(path: str) -> BinaryIO:
     try:
-        file = Path(path).open("rb")
+        file = Path(path).open("rb")  # noqa: SIM115 - closed by the caller
     except FileNotFoundError as error:
         message = f"{path}: no such file"
         raise InputError(message) from error
@@ -134,7 +134,7 @@ class _Advance:
 
 
 @contextmanager
-def _progress(paths: Sequence[str], console: Console | None) -> Iterator[_Advance]:
+def _progress(paths: Sequence[str], console: Console | None) -> Generator[_Advance]:
     if console is None or not console.is_terminal:
         yield _Advance()
         return

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from detector.cli.common import Format, FormatOption, PolicyOption, out, policy_named
+from detector.cli.common import Format, FormatOption, PolicyOption, out, policy_named, print_json
 from detector.core.kql import query
 
 
@@ -18,13 +18,12 @@ def kql(
     """Print the KQL query with the policy's numbers and terms, for CloudAppEvents.
 
     Examples:
-
       python -m detector kql
 
       python -m detector kql --policy recommended --by user
     """
     text = query(policy_named(policy, "source"), by=by)
     if format is Format.JSON:
-        out.print_json(data={"query": text})
+        print_json({"query": text})
     else:
         out.print(text, markup=False, soft_wrap=True, end="")

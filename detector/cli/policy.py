@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from detector.cli.common import Format, FormatOption, PolicyOption, out, policy_named
+from detector.cli.common import Format, FormatOption, PolicyOption, out, policy_named, print_json
 from detector.policies import effective, load_policy
 
 app = typer.Typer(help="Show or check a policy.", no_args_is_help=True, rich_markup_mode=None)
@@ -15,7 +15,6 @@ def show(policy: PolicyOption = None, format: FormatOption = Format.JSON) -> Non
     """Print the effective policy, every default written out.
 
     Example:
-
       python -m detector policy show --policy source
     """
     chosen = policy_named(policy, "recommended")
@@ -32,11 +31,10 @@ def check(
     """Check a policy file: exit 0 when it can be used, 2 with the wrong key when not.
 
     Example:
-
       python -m detector policy check my-policy.json
     """
     policy = load_policy(file)
     if format is Format.JSON:
-        out.print_json(data={"name": policy.name, "fingerprint": policy.fingerprint})
+        print_json({"name": policy.name, "fingerprint": policy.fingerprint})
     else:
         out.print(f"{file}: fine; policy {policy.name!r}, fingerprint {policy.fingerprint}")

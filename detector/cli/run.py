@@ -1,6 +1,6 @@
 """`run`: the main job. A stream through ingest, evaluate and dispatch."""
 
-import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -17,6 +17,7 @@ from detector.cli.common import (
     err,
     out,
     policy_named,
+    print_json,
     run_async,
     settings_with,
 )
@@ -52,7 +53,6 @@ def run(
     The clock is the stream's own. Playing the same file again changes nothing.
 
     Examples:
-
       python -m detector run examples/day.jsonl
 
       tail -F events.jsonl | python -m detector run - --store sqlite:live.db
@@ -69,13 +69,15 @@ async def _run(
 ) -> None:
     console = out if form is Format.TABLE else Console(quiet=True)
     alerts: list[Evidence] = []
+    transitions: Counter[Transition] = Counter()
 
-    async def on_tick(_: EvaluateReport, dispatched: DispatchReport) -> None:
+    async def on_tick(evaluated: EvaluateReport, dispatched: DispatchReport) -> None:
         alerts.extend(dispatched.alerts)
+        transitions.update(evaluated.transitions)
 
     async with opened(settings) as rows:
         sinks = [ConsoleSink(console), *make_sinks(settings)]
-        detector = make_detector(rows, policy, sinks, settings)
+        detector = make_detector(rows, policy, sinks)
         source = make_source(detector, settings, clocked=True)
         replay = Replay(
             state=detector.state,
@@ -92,14 +94,20 @@ async def _run(
             await replay.feed(source.read(batch))
             await replay.catch_up()
         clock = await replay.finish()
-        _summarise(replay, clock, alerts, form)
+        _summarise(replay, clock, transitions, alerts, form)
 
 
-def _summarise(replay: Replay, clock: int | None, alerts: Sequence[Evidence], form: Format) -> None:
+def _summarise(
+    replay: Replay,
+    clock: int | None,
+    transitions: Counter[Transition],
+    alerts: Sequence[Evidence],
+    form: Format,
+) -> None:
     """What the stream held and what came of it; says so when nothing did."""
     read = total(replay.reports)
-    raised = [a for a in alerts if a.transition in {Transition.OPENED, Transition.REOPENED}]
-    changed = bool(alerts or replay.windows_changed)
+    raised = transitions[Transition.OPENED]
+    changed = bool(transitions or alerts or replay.windows_changed)
     if form is Format.JSON:
         summary = {
             "records": read.records,
@@ -114,13 +122,14 @@ def _summarise(replay: Replay, clock: int | None, alerts: Sequence[Evidence], fo
             "changed": changed,
         }
         incidents = [alert_document(alert) for alert in alerts]
-        print(json.dumps({"incidents": incidents, "summary": summary}, indent=2))
+        print_json({"incidents": incidents, "summary": summary})
         return
     out.print(
         f"{read.records:,} records, {read.activities:,} Atlassian activities of "
         f"{len(read.users):,} users, {read.rejected:,} rejected; "
-        f"{len(raised):,} incidents raised"
-        + (f"; the clock stands at {clock_time(clock)}" if clock is not None else "")
+        f"{raised:,} episodes opened, {transitions[Transition.CLOSED]:,} closed"
+        + (f"; the clock stands at {clock_time(clock)}" if clock is not None else ""),
+        soft_wrap=True,
     )
     for action, count in sorted(read.unmapped.items(), key=lambda pair: -pair[1])[:5]:
         out.print(f"  not in any table of the policy: {action} ({count:,})", markup=False)

@@ -23,7 +23,6 @@ def sample(
     """Write sample events: benign staff, four attacks, their near misses and six look-alikes.
 
     Examples:
-
       python -m detector sample --out examples/day.jsonl
 
       python -m detector sample --bulk 200000 --out bulk.jsonl

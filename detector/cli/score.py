@@ -1,6 +1,5 @@
 """`score`: what the query would return over files, at one instant."""
 
-import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,10 +7,19 @@ from typing import Annotated, Literal
 
 import msgspec
 import typer
-from rich.table import Table
 
 from detector.adapters.sqlite import SqliteRows
-from detector.cli.common import Format, FormatOption, PolicyOption, err, out, plain, policy_named, run_async
+from detector.cli.common import (
+    Format,
+    FormatOption,
+    PolicyOption,
+    err,
+    out,
+    plain,
+    policy_named,
+    print_json,
+    run_async,
+)
 from detector.cli.inputs import InputError, batches, check_inputs
 from detector.core.activity import Rejected
 from detector.core.instant import InstantError, parse_instant
@@ -27,6 +35,16 @@ LITERAL = parse_instant("0001-02-01")
 """The instant at which files are ingested: before all of them, so that nothing is late."""
 
 _LINES = 100_000
+
+_NUMBERS = {
+    "TotalActions": "actions",
+    "UniquePages": "pages",
+    "UniqueSpaces": "spaces",
+    "SensitiveSearchCount": "sensitive searches",
+    "ExportCount": "exports",
+    "DownloadCount": "downloads",
+    "AccessRatePerMinute": "a minute",
+}
 
 
 def score(
@@ -53,7 +71,6 @@ def score(
     once.
 
     Examples:
-
       python -m detector score examples/day.jsonl --at 2026-03-12T00:00:00Z
 
       gzip -dc export.json.gz | python -m detector score - --at 2026-03-12T00:00:00Z --format json
@@ -119,9 +136,11 @@ def _write_rejects(path: Path, rejected: Sequence[Rejected]) -> None:
 def _print(findings: Sequence[Finding], report: IngestReport, form: Format, at: str) -> None:
     if form is Format.JSON:
         rows = [columns(f.summary, f.indicator) for f in findings]
-        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        print_json(rows)
     else:
-        out.print(_table(findings, at))
+        out.print(f"{len(findings)} found in the window that ends {at}")
+        for finding in findings:
+            _print_row(columns(finding.summary, finding.indicator))
     err.print(
         f"{report.records:,} records: {report.activities:,} Atlassian activities, "
         f"{report.ignored:,} of other tables and applications, {report.rejected:,} rejected"
@@ -130,20 +149,13 @@ def _print(findings: Sequence[Finding], report: IngestReport, form: Format, at: 
         err.print(f"  not in any table of the policy: {action} ({count:,})", markup=False)
 
 
-def _table(findings: Sequence[Finding], at: str) -> Table:
-    table = Table(title=f"{len(findings)} found in the window that ends {at}")
-    for name in ("Account", "IPAddress", "UserAgent"):
-        table.add_column(name, overflow="fold")
-    for name in ("Total", "Pages", "Spaces", "Sensitive", "Exports", "Downloads", "Rate"):
-        table.add_column(name, justify="right")
-    table.add_column("ThreatIndicator", overflow="fold")
-    for finding in findings:
-        row = columns(finding.summary, finding.indicator)
-        shown = (
-            row["AccountDisplayName"] or row["AccountObjectId"],
-            *(row[n] for n in ("IPAddress", "UserAgent", "TotalActions", "UniquePages")),
-            *(row[n] for n in ("UniqueSpaces", "SensitiveSearchCount", "ExportCount")),
-            *(row[n] for n in ("DownloadCount", "AccessRatePerMinute", "ThreatIndicator")),
-        )
-        table.add_row(*(plain(str(value)) for value in shown))
-    return table
+def _print_row(row: dict[str, object]) -> None:
+    account = row["AccountDisplayName"] or row["AccountObjectId"] or "(no account)"
+    place = " · ".join(str(row[n]) for n in ("IPAddress", "UserAgent") if row[n])
+    numbers = " · ".join(
+        f"{row[column]} {words}" for column, words in _NUMBERS.items() if row[column]
+    )
+    out.print(f"\n[bold]{plain(str(account))}[/]  {row['ThreatIndicator']}", soft_wrap=True)
+    out.print(f"  {numbers} · {row['Timestamp']} to {row['LastActivity']}", soft_wrap=True)
+    if place:
+        out.print(f"  [dim]{plain(place)}[/]", soft_wrap=True)

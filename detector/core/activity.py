@@ -1,5 +1,6 @@
 """One normalised user action, and how it and its user are identified."""
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -7,6 +8,9 @@ from typing import NamedTuple
 
 READER_VERSION = 1
 """Version of the readers in `sources`; of two readings of one event the higher version wins."""
+
+
+_USER_KEY = re.compile(r"[0-9a-fA-F]{32}")
 
 
 class Session(NamedTuple):
@@ -85,7 +89,8 @@ def user_of(session: Session) -> str:
 
 def users_named(text: str) -> tuple[str, ...]:
     """The user keys a person may mean by an object id, a display name or a key itself."""
-    return (digest("oid", text).hex(), digest("name", text).hex(), text.lower())
+    keys = (digest("oid", text).hex(), digest("name", text).hex())
+    return (*keys, text.lower()) if _USER_KEY.fullmatch(text) else keys
 
 
 def better(one: Activity, other: Activity) -> Activity:

@@ -192,7 +192,9 @@ def _worsen(episode: Episode, judgement: Judgement) -> Episode:
         gates=_gates(verdict, episode.gates),
         sessions=max(episode.sessions, len(verdict.findings)),
         total_actions=max(episode.total_actions, judgement.total_actions),
-        first_activity=min(episode.first_activity, summary.first_activity if summary else verdict.at),
+        first_activity=min(
+            episode.first_activity, summary.first_activity if summary else verdict.at
+        ),
         last_activity=max(episode.last_activity, summary.last_activity if summary else 0),
         severity=max(episode.severity, judgement.severity, key=SEVERITIES.index),
         source_alone=episode.source_alone or judgement.source_alone,

@@ -193,7 +193,7 @@ def freeze(
         peak_actions=minutes[peak],
         minutes=tuple(minutes.items())[-MOST_MINUTES:],
         conditions=_conditions(verdict.passing, window, policy),
-        sessions=_sessions(judgement, policy)[:MOST_SESSIONS],
+        sessions=_sessions(judgement)[:MOST_SESSIONS],
         session_count=len(verdict.sessions),
         spaces=_counted((a.space_key for a in actions), MOST_SPACES),
         pages=_counted((a.page_title for a in actions), MOST_PAGES),
@@ -218,10 +218,10 @@ def _privileged(actions: Iterable[Activity]) -> str:
 def _conditions(
     findings: Sequence[Finding], window: Summary, policy: Policy
 ) -> tuple[Condition, ...]:
-    """Each gate's conditions at the gravest finding (else the user's window), then the indicator's."""
+    """Each gate's conditions at the gravest finding, else at the window; the indicator last."""
     summary = findings[0].summary if findings else window
     passed = gates_passed(summary, policy)
-    rows = [
+    rows: list[tuple[str, str, str, object, bool]] = [
         (gate, column, threshold, policy.access_threshold, gate in passed)
         for gate, conditions in GATES.items()
         for column, threshold in conditions
@@ -242,7 +242,7 @@ def _conditions(
     )
 
 
-def _sessions(judgement: Judgement, policy: Policy) -> tuple[SessionEvidence, ...]:
+def _sessions(judgement: Judgement) -> tuple[SessionEvidence, ...]:
     findings = {f.summary.session: f for f in judgement.verdict.findings}
     ordered = sorted(judgement.verdict.sessions, key=lambda s: s.session not in findings)
     return tuple(_session(s, findings.get(s.session)) for s in ordered)
@@ -266,9 +266,7 @@ def _session(summary: Summary, finding: Finding | None) -> SessionEvidence:
     )
 
 
-def _searches(
-    actions: Sequence[Activity], vocabulary: Vocabulary
-) -> tuple[SearchEvidence, ...]:
+def _searches(actions: Sequence[Activity], vocabulary: Vocabulary) -> tuple[SearchEvidence, ...]:
     """Distinct masked searches, sensitive ones first, each with what followed it."""
     followed: dict[str, tuple[list[str], list[str]]] = {}
     for chain in chains(actions, vocabulary):
@@ -296,9 +294,7 @@ def _searches(
 def _taken(actions: Sequence[Activity], vocabulary: Vocabulary) -> tuple[Taken, ...]:
     kinds = [(a, vocabulary.kind(a.action_type)) for a in actions]
     return tuple(
-        Taken(
-            at=a.at, action_type=a.action_type, page_title=a.page_title, space_key=a.space_key
-        )
+        Taken(at=a.at, action_type=a.action_type, page_title=a.page_title, space_key=a.space_key)
         for a, kind in kinds
         if kind.export or kind.download
     )[:MOST_TAKEN]

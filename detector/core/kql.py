@@ -87,8 +87,7 @@ def _summary(policy: Policy, by: str) -> Iterator[str]:
     yield _BY_USER if by == "user" else _BY_SESSION
     yield "| where " + ("\nor ".join(_gates(policy)) or "false")
     yield (
-        "| extend DurationMinutes = "
-        "max_of(datetime_diff('minute', LastActivity, FirstActivity), 1)"
+        "| extend DurationMinutes = max_of(datetime_diff('minute', LastActivity, FirstActivity), 1)"
     )
     yield "| extend AccessRatePerMinute = round(toreal(TotalActions) / DurationMinutes, 2)"
     yield f"| extend ThreatIndicator = {_case(policy)}"

@@ -17,7 +17,7 @@ class PolicyError(ValueError):
     """A policy that cannot work; the message names the key."""
 
 
-def _require(condition: bool, message: str) -> None:
+def _require(condition: object, message: str) -> None:
     if not condition:
         raise PolicyError(message)
 

@@ -30,11 +30,10 @@ def title(evidence: Evidence) -> str:
 def story(evidence: Evidence) -> str:
     """One sentence a manager can read, with numbers."""
     minutes = max(minutes_between(evidence.first_activity, evidence.last_activity), 1)
-    facts = [
-        f"{who(evidence)} made {_many(evidence.total_actions, 'action')} on "
-        f"{_many(evidence.unique_pages, 'page')} in {_many(evidence.unique_spaces, 'space')} "
-        f"within {span(minutes)} (peak {evidence.peak_actions} in one minute)"
-    ]
+    read = f"{_many(evidence.unique_pages, 'page')} in {_many(evidence.unique_spaces, 'space')}"
+    peak = f"(peak {evidence.peak_actions} in one minute)"
+    actions = _many(evidence.total_actions, "action")
+    facts = [f"{who(evidence)} made {actions} on {read} within {span(minutes)} {peak}"]
     if evidence.sensitive_search_count:
         words = ", ".join(search_terms(evidence)[:5])
         facts.append(f"searched {_times(evidence.sensitive_search_count)} for secrets ({words})")
@@ -57,7 +56,9 @@ def search_terms(evidence: Evidence) -> list[str]:
 
 def condition_line(condition: Condition) -> str:
     """`412 actions > 40`: the value, its name, and the threshold."""
-    words = COLUMN_WORDS.get(condition.column, condition.column)
+    words = COLUMN_WORDS[condition.column]
+    if condition.value == 1:
+        words = words.removesuffix("es") if words.endswith("ches") else words.removesuffix("s")
     return f"{_number(condition.value)} {words} > {_number(condition.threshold)}"
 
 
@@ -93,7 +94,8 @@ def first_steps(evidence: Evidence) -> list[str]:
 
 def span(minutes: int) -> str:
     """`25 minutes`, `3 h 05 min`."""
-    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 120 else _many(minutes, "minute")
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest:02d} min" if hours > 1 else _many(minutes, "minute")
 
 
 def clock_time(ticks: int) -> str:
@@ -128,7 +130,7 @@ def _many(count: int, noun: str) -> str:
 
 
 def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count:,} times"
+    return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
 
 
 def _number(value: float) -> str:

@@ -9,7 +9,6 @@ import struct
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from hashlib import blake2b
 from typing import Any
 
@@ -28,10 +27,6 @@ HASHED = "\0"
 _SIZES = struct.Struct("<II")
 _COMPRESS_FROM = 600
 _LARGEST = 64 << 20
-
-_make_activity: Any = partial(tuple.__new__, Activity)
-_make_session: Any = partial(tuple.__new__, Session)
-_make_context: Any = partial(tuple.__new__, Context)
 
 
 class SegmentError(ValueError):
@@ -108,34 +103,28 @@ def _inflate(data: bytes) -> bytes:
 def _unpack(raw: bytes) -> list[Activity]:
     n, header_size = _SIZES.unpack_from(raw)
     start = _SIZES.size + header_size
-    _, sessions, actions, pages, searches, contexts = json.loads(raw[_SIZES.size : start])
-    ids = [raw[i : i + 16] for i in range(start, start + 16 * n, 16)]
-    ats = struct.unpack_from(f"<{n}q", raw, start + 16 * n)
-    codes = struct.unpack_from(f"<{5 * n}I", raw, start + 24 * n)
-    sessions = [_make_session(s) for s in sessions]
-    searches = [(text, tuple(terms)) for text, terms in searches]
-    contexts = [(_make_context(context), reader) for context, reader in contexts]
+    header: Any = json.loads(raw[_SIZES.size : start])
+    sessions: list[Session] = [Session._make(session) for session in header[1]]
+    pages: list[tuple[str, str]] = header[3]
+    searches: list[tuple[str, tuple[str, ...]]] = [(s[0], tuple(s[1])) for s in header[4]]
+    contexts: list[tuple[Context, int]] = [(Context._make(c[0]), c[1]) for c in header[5]]
+    codes: tuple[int, ...] = struct.unpack_from(f"<{5 * n}I", raw, start + 24 * n)
     page_of = [pages[i] for i in codes[2 * n : 3 * n]]
     search_of = [searches[i] for i in codes[3 * n : 4 * n]]
     context_of = [contexts[i] for i in codes[4 * n :]]
-    return list(
-        map(
-            _make_activity,
-            zip(
-                ids,
-                ats,
-                [sessions[i] for i in codes[:n]],
-                [actions[i] for i in codes[n : 2 * n]],
-                [page[0] for page in page_of],
-                [page[1] for page in page_of],
-                [search[0] for search in search_of],
-                [search[1] for search in search_of],
-                [context[0] for context in context_of],
-                [context[1] for context in context_of],
-                strict=True,
-            ),
-        )
+    columns: tuple[Iterable[Any], ...] = (
+        [raw[i : i + 16] for i in range(start, start + 16 * n, 16)],
+        struct.unpack_from(f"<{n}q", raw, start + 16 * n),
+        [sessions[i] for i in codes[:n]],
+        [header[2][i] for i in codes[n : 2 * n]],
+        [title for title, _ in page_of],
+        [space for _, space in page_of],
+        [text for text, _ in search_of],
+        [terms for _, terms in search_of],
+        [context for context, _ in context_of],
+        [reader for _, reader in context_of],
     )
+    return list(map(Activity._make, zip(*columns, strict=True)))
 
 
 def union(activities: Iterable[Activity]) -> dict[bytes, Activity]:
@@ -159,7 +148,7 @@ def seal(user: str, hour: int, level: int, activities: Iterable[Activity]) -> Se
 
 
 def cut(activities: Iterable[Activity]) -> list[Segment]:
-    """Level 0 segments of a batch: one per user and event-time hour, more where it is very large."""
+    """Level 0 segments of a batch: one per user and event-time hour, more for a very large one."""
     groups: dict[tuple[str, int], list[Activity]] = {}
     for activity in activities:
         key = (user_of(activity.session), activity.at // HOUR)

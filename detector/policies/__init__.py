@@ -1,18 +1,21 @@
 """Loads a policy: a name (`source`, `recommended`) or a JSON file, with overrides laid over it."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from detector.core.policy import Policy, PolicyError
 
 NAMES = ("source", "recommended")
 
+Document = dict[str, JsonValue]
+
 _ADAPTER = TypeAdapter(Policy)
+_DOCUMENT = TypeAdapter(Document)
 _HERE = Path(__file__).parent
 
 
@@ -30,7 +33,7 @@ def load_policy(name_or_path: str, overrides: str = "") -> Policy:
     try:
         return _ADAPTER.validate_json(json.dumps(document), strict=True)
     except ValidationError as error:
-        problems = "; ".join(_describe(dict(detail)) for detail in error.errors())
+        problems = "; ".join(_describe(detail) for detail in error.errors())
         message = f"{name_or_path}: {problems}"
         raise PolicyError(message) from error
 
@@ -40,7 +43,7 @@ def effective(policy: Policy) -> str:
     return json.dumps(asdict(policy), indent=2, ensure_ascii=False)
 
 
-def _read(path: Path, name: str) -> dict[str, object]:
+def _read(path: Path, name: str) -> Document:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -49,38 +52,33 @@ def _read(path: Path, name: str) -> dict[str, object]:
     return _parse(text, name)
 
 
-def _parse(text: str, name: str) -> dict[str, object]:
+def _parse(text: str, name: str) -> Document:
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        message = f"{name}: not JSON ({error})"
+        return _DOCUMENT.validate_json(text)
+    except ValidationError as error:
+        message = f"{name}: not a JSON object ({error.errors()[0]['msg']})"
         raise PolicyError(message) from error
-    if not isinstance(document, dict):
-        message = f"{name}: a policy is a JSON object"
-        raise PolicyError(message)
-    return document
 
 
-def _lay_over(base: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
+def _lay_over(base: Document, changes: Document) -> Document:
     merged = dict(base)
     for key, value in changes.items():
         below = merged.get(key)
-        both = isinstance(below, dict) and isinstance(value, dict)
-        merged[key] = _lay_over(below, value) if both else value
+        if isinstance(below, dict) and isinstance(value, dict):
+            merged[key] = _lay_over(below, value)
+        else:
+            merged[key] = value
     return merged
 
 
-def _describe(detail: Mapping[str, object]) -> str:
+def _describe(detail: ErrorDetails) -> str:
     """One pydantic error in the words of the file: where, and what was expected."""
-    location = detail.get("loc", ())
-    key = ".".join(str(part) for part in location) if isinstance(location, tuple) else ""
+    key = ".".join(str(part) for part in detail["loc"])
     words = {
         "unexpected_keyword_argument": "no such key",
         "extra_forbidden": "no such key",
         "missing": "missing",
         "missing_argument": "missing",
     }
-    text = words.get(str(detail.get("type"))) or str(detail.get("msg")).removeprefix(
-        "Value error, "
-    )
+    text = words.get(detail["type"]) or detail["msg"].removeprefix("Value error, ")
     return f"{key}: {text}" if key else text

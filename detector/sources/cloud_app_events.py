@@ -8,10 +8,10 @@ from hashlib import sha256
 from detector.core.activity import Activity, Context, Rejected, Session, digest
 from detector.core.instant import MINUTE, InstantError, parse_instant
 from detector.core.policy import Policy
+from detector.core.reading import Message, Reading
 from detector.core.segment import HASHED
 from detector.core.vocabulary import Vocabulary
 from detector.sources.raw_event_data import Texts
-from detector.core.reading import Message, Reading
 from detector.sources.record import Columns, Flag, Record, Unreadable, canonical, decode, slices
 
 TABLE = "CloudAppEvents"
@@ -201,9 +201,7 @@ def _note_moment(record: Record, reading: Reading) -> None:
         return
 
 
-def _rejected(
-    reason: str, record: Record | Unreadable, message: Message, index: int
-) -> Rejected:
+def _rejected(reason: str, record: Record | Unreadable, message: Message, index: int) -> Rejected:
     body = record.body if isinstance(record, Unreadable) else message.body
     unit = "line" if message.enqueued is None else "sequence number"
     where = f"{message.source}, {unit} {message.sequence}, record {index}"

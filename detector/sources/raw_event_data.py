@@ -10,6 +10,7 @@ from detector.core.policy import Fields
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 _decode = msgspec.json.Decoder().decode
+_EXACT = 2.0**53
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
@@ -76,6 +77,6 @@ def to_string(value: Json) -> str:
         return value
     if value is None:
         return ""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
         return str(int(value))
     return msgspec.json.encode(value).decode()

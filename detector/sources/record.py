@@ -71,7 +71,7 @@ class Unreadable(msgspec.Struct):
 _line = msgspec.json.Decoder(Line)
 _slices = msgspec.json.Decoder(_Slices)
 _list = msgspec.json.Decoder(list[msgspec.Raw])
-_anything = msgspec.json.Decoder()
+_object = msgspec.json.Decoder(dict[str, Any])
 _NAMES = {name.lower(): name for name in Line.__struct_fields__ if name != "Isp"}
 _ERRORS = (msgspec.DecodeError, RecursionError, UnicodeError, ValueError)
 
@@ -100,7 +100,7 @@ def slices(body: bytes) -> list[bytes]:
 
 def canonical(raw: bytes) -> bytes:
     """One record's columns with sorted names and no white space, without the envelope."""
-    document: Any = _anything.decode(raw)
+    document = _object.decode(raw)
     columns = document.get("properties", document)
     return msgspec.json.encode(columns, order="sorted")
 
@@ -132,7 +132,7 @@ def _single(raw: bytes) -> Record | Unreadable:
         record = _as_record(_line.decode(raw))
         if not _is_blank(record):
             return record
-        document: Any = _anything.decode(raw)
+        document = _object.decode(raw)
         return _as_record(msgspec.convert(_respelt(document), Line))
     except _ERRORS as error:
         return _unreadable(raw, str(error))
@@ -151,13 +151,17 @@ def _respelt(document: dict[str, Any]) -> dict[str, Any]:
 def _unreadable(raw: bytes, reason: str) -> Unreadable:
     """Whose record it is, as far as it can be told: others' may have any types."""
     try:
-        document: Any = _anything.decode(raw)
+        document = _object.decode(raw)
     except _ERRORS:
         return Unreadable(reason, raw)
-    if not isinstance(document, dict):
-        return Unreadable(reason, raw)
-    columns = document.get("properties", document)
-    names = (columns.get("AppName"), columns.get("Application")) if isinstance(columns, dict) else ()
-    application = next((n for n in names if isinstance(n, str) and n), None)
-    category = document.get("category")
-    return Unreadable(reason, raw, category if isinstance(category, str) else None, application)
+    columns: Any = document.get("properties", document)
+    category: Any = document.get("category")
+    application: Any = None
+    if hasattr(columns, "get"):
+        application = columns.get("AppName") or columns.get("Application")
+    return Unreadable(
+        reason,
+        raw,
+        category if isinstance(category, str) else None,
+        application if isinstance(application, str) else None,
+    )

@@ -29,9 +29,7 @@ class Episodes:
 
     async def history(self, user: str) -> list[StoredEpisode]:
         """The user's episodes, oldest first; the last one is the latest."""
-        rows = await self._rows.scan(
-            EPISODES, bucket_of(user), start=f"{user}|", end=f"{user}|~"
-        )
+        rows = await self._rows.scan(EPISODES, bucket_of(user), start=f"{user}|", end=f"{user}|~")
         return [_stored(row) for row in rows if readable(row)]
 
     async def get(self, user: str, number: int) -> StoredEpisode | None:

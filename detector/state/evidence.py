@@ -7,7 +7,7 @@ import msgspec
 
 from detector.core.evidence import Evidence
 from detector.core.instant import DAY, format_instant
-from detector.ports import Operation, Row, Rows, Transaction
+from detector.ports import Operation, Row, Rows, Transaction, Values
 from detector.state.keys import EVIDENCE, VERSION, bucket_of, readable
 
 KEPT = 90 * DAY
@@ -25,7 +25,7 @@ class EvidenceStore:
 
     async def freeze(self, evidence: Evidence) -> None:
         """Write a revision; the same one again changes nothing that matters."""
-        values = {
+        values: Values = {
             "V": VERSION,
             "FrozenAt": format_instant(evidence.frozen_at),
             "ExpiresAt": format_instant(evidence.frozen_at + KEPT),

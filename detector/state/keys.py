@@ -8,6 +8,9 @@ from detector.ports import MOST_BYTES, MOST_OPERATIONS, Operation, Row, Transact
 VERSION = 1
 """Row format; rows of a higher one are left alone."""
 
+DAYS_KEPT = 8
+"""Longer than the hub's retention of seven days: whatever is redelivered still finds its day."""
+
 BUCKETS = tuple(f"{n:02x}" for n in range(32))
 COUNTERS, MARKS, WINDOWS, EPISODES = "counters", "marks", "windows", "episodes"
 EVIDENCE, MUTES, DEAD_LETTERS, META = "evidence", "mutes", "deadletters", "meta"
@@ -45,9 +48,7 @@ def readable(row: Row) -> bool:
     return isinstance(version, int) and version <= VERSION
 
 
-def transactions(
-    table: str, writes: Iterable[tuple[str, Operation]]
-) -> Iterator[Transaction]:
+def transactions(table: str, writes: Iterable[tuple[str, Operation]]) -> Iterator[Transaction]:
     """Group (partition, operation) pairs into transactions within the limits."""
     groups: dict[str, list[Operation]] = {}
     for partition, operation in writes:

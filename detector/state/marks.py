@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from detector.core.activity import Activity, user_of
 from detector.core.instant import HOUR, day_of, format_instant, hour_of, parse_instant
-from detector.ports import ConflictError, Operation, Row, Rows, Transaction
+from detector.ports import ConflictError, Operation, Row, Rows, Transaction, Values
 from detector.state.keys import MARKS, VERSION, bucket_of, tick_key, transactions
 
 DIRTY, LATE, DUE, OUTBOX = "dirty|", "late|", "due", "outbox"
@@ -52,7 +52,7 @@ class Marks:
         await self._set([(OUTBOX, f"{user}|{number:06d}")], now)
 
     async def _set(self, keys: Iterable[tuple[str, str]], now: int) -> None:
-        values = {"V": VERSION, "Since": format_instant(now)}
+        values: Values = {"V": VERSION, "Since": format_instant(now)}
         writes = [(partition, Operation("upsert", key, values)) for partition, key in keys]
         await self._rows.submit(*transactions(MARKS, writes))
 

@@ -7,7 +7,7 @@ import msgspec
 
 from detector.core.activity import digest
 from detector.core.instant import format_instant, parse_instant
-from detector.ports import Operation, Row, Rows, Transaction
+from detector.ports import Operation, Row, Rows, Transaction, Values
 from detector.state.keys import META, VERSION, transactions
 
 _FACTS, _SOURCES, _UNMAPPED = "meta", "sources", "unmapped"
@@ -60,7 +60,8 @@ class Meta:
 
     async def set_source(self, state: SourceState) -> None:
         """Remember a source's state."""
-        values = {"V": VERSION, "Source": state.source, "Body": msgspec.json.encode(state).decode()}
+        body = msgspec.json.encode(state).decode()
+        values: Values = {"V": VERSION, "Source": state.source, "Body": body}
         operation = Operation("upsert", digest(state.source, size=8).hex(), values)
         await self._rows.submit(Transaction(META, _SOURCES, [operation]))
 
@@ -79,7 +80,8 @@ class Meta:
             row = await self._rows.get(META, _UNMAPPED, key)
             before = row.values["Count"] if row else 0
             total = count + (before if isinstance(before, int) else 0)
-            values = {"V": VERSION, "ActionType": action, "Count": total, "At": format_instant(now)}
+            at = format_instant(now)
+            values: Values = {"V": VERSION, "ActionType": action, "Count": total, "At": at}
             writes.append((_UNMAPPED, Operation("upsert", key, values)))
         await self._rows.submit(*transactions(META, writes))
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from detector.core.instant import format_instant, parse_instant
-from detector.ports import Operation, Row, Rows, Transaction
+from detector.ports import Operation, Row, Rows, Transaction, Values
 from detector.state.keys import MUTES, VERSION, bucket_of
 
 ANY_RULE = "any"
@@ -35,7 +35,7 @@ class Mutes:
 
     async def add(self, mute: Mute) -> None:
         """Write a mute; the same user and rule again replaces it."""
-        values = {
+        values: Values = {
             "V": VERSION,
             "Owner": mute.owner,
             "Reason": mute.reason,
@@ -48,9 +48,7 @@ class Mutes:
 
     async def of(self, user: str) -> list[Mute]:
         """The user's mutes, expired ones included."""
-        rows = await self._rows.scan(
-            MUTES, bucket_of(user), start=f"{user}|", end=f"{user}|~"
-        )
+        rows = await self._rows.scan(MUTES, bucket_of(user), start=f"{user}|", end=f"{user}|~")
         return [_mute(row) for row in rows]
 
     async def every(self) -> list[Mute]:

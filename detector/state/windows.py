@@ -1,4 +1,4 @@
-"""One row per judged user: the window as the last evaluation saw it; derived, never authoritative."""
+"""One row per judged user: the window as last evaluated; derived, never authoritative."""
 
 import json
 from collections.abc import Mapping
@@ -63,6 +63,10 @@ class Windows:
     async def get(self, user: str) -> Row | None:
         """The user's row, or None."""
         return await self._rows.get(WINDOWS, bucket_of(user), user)
+
+    async def users_shown_as(self, name: str) -> list[str]:
+        """The keys of the users whose window shows this name; several may share one."""
+        return [r.key for r in await self.every() if name == r.values["AccountDisplayName"]]
 
     async def every(self) -> list[Row]:
         """Every row, in order of keys."""

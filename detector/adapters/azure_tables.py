@@ -1,0 +1,1 @@
+"""The `Rows` port on Azure Table Storage, through `azure-data-tables`."""
