@@ -32,6 +32,7 @@ class DispatchReport:
     sent: int = 0
     failed: int = 0
     held: int = 0
+    throttled: int = 0
     pending: int = 0
     oldest_unsent: int | None = None
     alerts: list[Evidence] = field(default_factory=list[Evidence])
