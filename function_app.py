@@ -5,7 +5,7 @@ import json
 import logging
 import time
 from datetime import UTC, datetime, timedelta
-from typing import List
+from typing import Any, List
 
 import azure.functions as func
 
@@ -36,8 +36,8 @@ def _service() -> Service:
 
 def _messages(events: List[func.EventHubEvent]) -> list[Message]:
     """All events of an invocation are of one partition; its metadata is read once, it is slow."""
-    metadata = events[0].metadata or {}
-    partition = metadata.get("PartitionContext") or {}
+    metadata: Any = events[0].metadata or {}
+    partition: Any = metadata.get("PartitionContext") or {}
     names = ("FullyQualifiedNamespace", "EventHubName", "PartitionId")
     source = "/".join(str(partition.get(name, "?")) for name in names)
     return [

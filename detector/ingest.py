@@ -8,9 +8,9 @@ from detector.core.activity import Activity, Rejected, user_of
 from detector.core.instant import DAY
 from detector.core.policy import Policy
 from detector.core.reading import Reading
-from detector.core.segment import cut
 from detector.core.vocabulary import Vocabulary
 from detector.state.keys import DAYS_KEPT
+from detector.state.segment import cut
 from detector.state.store import State
 
 

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -16,7 +16,7 @@ STANDARD_INPUT = "-"
 LONGEST_LINE = 16 << 20
 """Bytes of one line; an Event Hub message has at most 1 MiB."""
 
-_BATCH_BYTES = 48 << 20
+_BLOCK_BYTES = 24 << 20
 _POLL_SECONDS = 0.5
 _MAGIC = {
     b"\x1f\x8b": "gzip: unpack it first (gzip -dc FILE | python -m detector … -)",
@@ -38,9 +38,9 @@ def check_inputs(paths: Sequence[str]) -> None:
 
 
 def batches(
-    paths: Sequence[str], *, lines: int, console: Console | None = None
+    paths: Sequence[str], *, lines: int = 1 << 30, console: Console | None = None
 ) -> Iterator[list[Message]]:
-    """Messages of the files in order, at most `lines` of them and about 48 MiB at a time.
+    """Messages of the files in order, at most `lines` of them and about 24 MiB at a time.
 
     Blank lines are passed over; the line number stays. Progress is drawn where `console` is a
     terminal.
@@ -49,7 +49,15 @@ def batches(
         advance = stack.enter_context(_progress(paths, console))
         for path in paths:
             file = sys.stdin.buffer if path == STANDARD_INPUT else stack.enter_context(_open(path))
-            yield from _batches(file, path, lines, advance)
+            number = 0
+            for block in _blocks(file):
+                advance(sum(map(len, block)))
+                messages = [
+                    Message(body, path, n) for n, body in enumerate(block, number + 1) if body
+                ]
+                number += len(block)
+                for start in range(0, len(messages), lines):
+                    yield messages[start : start + lines]
 
 
 def follow_last(paths: Sequence[str]) -> Iterator[list[Message]]:
@@ -71,34 +79,22 @@ def follow_last(paths: Sequence[str]) -> Iterator[list[Message]]:
             yield [Message(body, name, n) for n, body in bodies if body]
 
 
-def _batches(file: BinaryIO, name: str, lines: int, advance: "_Advance") -> Iterator[list[Message]]:
-    batch: list[Message] = []
-    size = 0
-    for number, line in enumerate(_lines(file), 1):
-        body = line.strip(b" \t\r\n")
-        size += len(line)
-        if body:
-            batch.append(Message(body, name, number))
-        if len(batch) >= lines or size >= _BATCH_BYTES:
-            advance(size)
-            yield batch
-            batch, size = [], 0
-    advance(size)
-    if batch:
-        yield batch
+def _blocks(file: BinaryIO) -> Iterator[list[bytes]]:
+    """Whole lines in blocks, stripped, the first without its byte order mark.
 
-
-def _lines(file: BinaryIO) -> Iterable[bytes]:
-    """Lines without a byte order mark; one that is too long is cut, so that it is rejected."""
-    first = True
-    while line := file.readline(LONGEST_LINE):
-        if first:
-            line = line.removeprefix(b"\xef\xbb\xbf")
-            first = False
-        rest = line
-        while len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):
-            rest = file.readline(LONGEST_LINE)
-        yield line
+    A line over the limit is cut there, so that it is rejected, and the rest of it skipped.
+    """
+    rest = file.read(_BLOCK_BYTES).removeprefix(b"\xef\xbb\xbf")
+    skipping = False
+    while rest:
+        more = file.read(_BLOCK_BYTES)
+        *lines, rest = (rest + more).split(b"\n") if more else (*rest.split(b"\n"), b"")
+        if skipping and lines:
+            lines[0] = b""
+            skipping = False
+        if len(rest) > LONGEST_LINE:
+            lines, rest, skipping = [*lines, rest[:LONGEST_LINE]], b"", True
+        yield [line.strip() for line in lines]
 
 
 def _open(path: str) -> BinaryIO:

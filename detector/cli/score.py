@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from detector.adapters.sqlite import SqliteRows
 from detector.cli.common import (
     Format,
     FormatOption,
@@ -18,23 +17,12 @@ from detector.cli.common import (
     plain,
     policy_named,
     print_json,
-    run_async,
 )
 from detector.cli.inputs import InputError, batches, check_inputs
+from detector.cli.scoring import Job, score_batches
 from detector.core.activity import Rejected
 from detector.core.instant import InstantError, parse_instant
-from detector.core.policy import Policy
-from detector.core.rules import Finding, judge_user
-from detector.core.vocabulary import Vocabulary
-from detector.ingest import IngestReport, ingest, total
-from detector.sources.cloud_app_events import CloudAppEvents
-from detector.state.store import State
-from detector.state.windows import columns
-
-LITERAL = parse_instant("0001-02-01")
-"""The instant at which files are ingested: before all of them, so that nothing is late."""
-
-_LINES = 100_000
+from detector.ingest import IngestReport, total
 
 _NUMBERS = {
     "TotalActions": "actions",
@@ -80,48 +68,21 @@ def score(
     except InstantError as error:
         raise typer.BadParameter(str(error), param_hint="--at") from error
     check_inputs(files)
-    chosen = policy_named(policy, "source")
-    findings, report, rejected = run_async(
-        _score(files, instant, by, chosen, raw_queries=raw_queries)
-    )
+    with tempfile.TemporaryDirectory(prefix="detector-score-") as folder:
+        job = Job(
+            path=Path(folder) / "ledger.db",
+            policy=policy_named(policy, "source"),
+            at=instant,
+            by=by,
+            raw_queries=raw_queries,
+        )
+        reports, rejected, found = score_batches(job, batches(files, console=err))
     if rejects is not None:
         _write_rejects(rejects, rejected)
-    _print(findings, report, format, at)
-    if fail_on_findings and findings:
+    rows = [row for _, row in found]
+    _print(rows, total(reports), format, at)
+    if fail_on_findings and rows:
         raise typer.Exit(1)
-
-
-async def _score(
-    files: Sequence[str], at: int, by: str, policy: Policy, *, raw_queries: bool
-) -> tuple[list[Finding], IngestReport, list[Rejected]]:
-    vocabulary = Vocabulary(policy)
-    source = CloudAppEvents(policy, vocabulary, raw_queries=raw_queries)
-    reports: list[IngestReport] = []
-    rejected: list[Rejected] = []
-    with tempfile.TemporaryDirectory(prefix="detector-score-") as folder:
-        rows = SqliteRows(Path(folder) / "ledger.db", durable=False)
-        try:
-            state = State(rows)
-            for batch in batches(files, lines=_LINES, console=err):
-                reading = source.read(batch)
-                rejected += reading.rejected
-                reports.append(
-                    await ingest(
-                        reading, state=state, policy=policy, vocabulary=vocabulary, now=LITERAL
-                    )
-                )
-            findings: list[Finding] = []
-            async for _, activities in state.ledger.users(at - policy.time_window):
-                verdict = judge_user(activities, at, policy, vocabulary)
-                merged = verdict.user_finding_under(policy)
-                findings += verdict.findings if by == "session" else merged
-        finally:
-            await rows.close()
-    return sorted(findings, key=_order), total(reports), rejected
-
-
-def _order(finding: Finding) -> tuple[object, ...]:
-    return (-finding.summary.total_actions, finding.summary.session)
 
 
 def _write_rejects(path: Path, rejected: Sequence[Rejected]) -> None:
@@ -133,14 +94,13 @@ def _write_rejects(path: Path, rejected: Sequence[Rejected]) -> None:
         raise InputError(message) from error
 
 
-def _print(findings: Sequence[Finding], report: IngestReport, form: Format, at: str) -> None:
+def _print(rows: Sequence[dict[str, object]], report: IngestReport, form: Format, at: str) -> None:
     if form is Format.JSON:
-        rows = [columns(f.summary, f.indicator) for f in findings]
         print_json(rows)
     else:
-        out.print(f"{len(findings)} found in the window that ends {at}")
-        for finding in findings:
-            _print_row(columns(finding.summary, finding.indicator))
+        out.print(f"{len(rows)} found in the window that ends {at}")
+        for row in rows:
+            _print_row(row)
     err.print(
         f"{report.records:,} records: {report.activities:,} Atlassian activities, "
         f"{report.ignored:,} of other tables and applications, {report.rejected:,} rejected"

@@ -1,6 +1,7 @@
 """One normalised user action, and how it and its user are identified."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -9,6 +10,9 @@ from typing import NamedTuple
 READER_VERSION = 1
 """Version of the readers in `sources`; of two readings of one event the higher version wins."""
 
+
+HASHED = "\0"
+"""First character of a text of which only a hash was kept; readers never let one in."""
 
 _USER_KEY = re.compile(r"[0-9a-fA-F]{32}")
 
@@ -65,12 +69,12 @@ class Rejected:
 
 
 def digest(*parts: str, size: int = 16) -> bytes:
-    """BLAKE2b of length-prefixed parts: ('a', 'bc') differs from ('ab', 'c').
+    """BLAKE2b of several texts: ('a', 'bc') differs from ('ab', 'c').
 
-    Lone surrogates are encoded as they are, so that no text can raise.
+    `ascii` of the tuple is injective, the same in every Python, and takes any text, a lone
+    surrogate too.
     """
-    text = "".join([f"{len(part)}:{part}" for part in parts])
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).digest()
+    return blake2b(ascii(parts).encode(), digest_size=size).digest()
 
 
 @lru_cache(65_536)
@@ -101,3 +105,25 @@ def better(one: Activity, other: Activity) -> Activity:
     if one.reader != other.reader:
         return one if one.reader > other.reader else other
     return min(one, other)
+
+
+def union(activities: Iterable[Activity]) -> dict[bytes, Activity]:
+    """Every event once, by event id: the semilattice join that makes redelivery a no-op."""
+    joined: dict[bytes, Activity] = {}
+    for activity in activities:
+        known = joined.setdefault(activity.event_id, activity)
+        if known is not activity and known != activity:
+            joined[activity.event_id] = better(known, activity)
+    return joined
+
+
+def hashed(text: str) -> str:
+    """What stands for a text that was dropped; equal texts have equal stand-ins."""
+    return text if text[:1] == HASHED else HASHED + digest(text, size=8).hex()
+
+
+def without_texts(activity: Activity) -> Activity:
+    """The activity as a saturated user-hour keeps it."""
+    return activity._replace(
+        page_title=hashed(activity.page_title), space_key=hashed(activity.space_key), search=""
+    )

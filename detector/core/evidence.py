@@ -8,11 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from detector.core.activity import Activity
+from detector.core.activity import HASHED, Activity
 from detector.core.episode import Episode, Judgement, Transition
 from detector.core.policy import Policy
 from detector.core.rules import GATES, INDICATORS, Finding, gates_passed
-from detector.core.segment import HASHED
 from detector.core.severity import measures
 from detector.core.story import chains, per_minute
 from detector.core.summary import Summary

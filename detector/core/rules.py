@@ -141,6 +141,16 @@ def in_window(
     return [a for a in activities if a.at > since]
 
 
+def judge_sessions(
+    activities: Iterable[Activity], at: int, policy: Policy, vocabulary: Vocabulary
+) -> list[Finding]:
+    """The query's rows for these activities at one instant, in no order."""
+    groups = by_session(in_window(activities, at, policy))
+    found = (summarise(session, group, vocabulary) for session, group in groups.items())
+    judged = (judge(summary, policy) for summary in found if summary is not None)
+    return [finding for finding in judged if finding is not None]
+
+
 def judge_user(
     activities: Iterable[Activity],
     at: int,

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from operator import attrgetter
+from typing import NamedTuple
 
-from detector.core.activity import Activity, Session
+from detector.core.activity import HASHED, Activity, Session, hashed
 from detector.core.instant import minutes_between
-from detector.core.segment import HASHED, hashed
 from detector.core.vocabulary import Vocabulary
 
 _ACTION_TYPES, _SAMPLE_TITLES, _SEARCHES = 8, 10, 5
@@ -114,3 +114,29 @@ def by_session(activities: Iterable[Activity]) -> dict[Session, list[Activity]]:
     for activity in activities:
         groups.setdefault(activity.session, []).append(activity)
     return groups
+
+
+class Counters(NamedTuple):
+    """What the visible columns of a stored segment say; instants are 0 where nothing counts."""
+
+    total: int
+    sensitive: int
+    exports: int
+    downloads: int
+    first: int
+    last: int
+
+
+def counters(activities: Iterable[Activity], vocabulary: Vocabulary) -> Counters:
+    """The columns of a summary that may be added up over segments without an event twice."""
+    kinds = [(a, vocabulary.kind(a.action_type)) for a in activities]
+    counted = [(a, kind) for a, kind in kinds if kind.counts]
+    moments = [a.at for a, _ in counted] or [0]
+    return Counters(
+        total=len(counted),
+        sensitive=sum(vocabulary.is_sensitive(a.terms) for a, _ in counted if a.terms),
+        exports=sum(kind.export for _, kind in counted),
+        downloads=sum(kind.download for _, kind in counted),
+        first=min(moments),
+        last=max(moments),
+    )

@@ -5,11 +5,10 @@ from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import sha256
 
-from detector.core.activity import Activity, Context, Rejected, Session, digest
+from detector.core.activity import HASHED, Activity, Context, Rejected, Session, digest
 from detector.core.instant import MINUTE, InstantError, parse_instant
 from detector.core.policy import Policy
 from detector.core.reading import Message, Reading
-from detector.core.segment import HASHED
 from detector.core.vocabulary import Vocabulary
 from detector.sources.raw_event_data import Texts
 from detector.sources.record import Columns, Flag, Record, Unreadable, canonical, decode, slices
@@ -34,10 +33,12 @@ class CloudAppEvents:
         tenant_id: str = "",
         raw_queries: bool = False,
         clocked: bool = False,
+        by_position: bool = False,
     ) -> None:
         """With `tenant_id` other tenants' records are rejected; `raw_queries` keeps search texts.
 
-        `clocked` also collects the time of each record, of whatever table.
+        `clocked` also collects the time of each record, of whatever table. `by_position` tells
+        records of a file without a ReportId apart by their line, not by content and ordinal.
         """
         self._vocabulary = vocabulary
         self._texts = Texts(policy.fields)
@@ -45,6 +46,7 @@ class CloudAppEvents:
         self._tenant = tenant_id.lower()
         self._mask = str if raw_queries else vocabulary.terms.mask
         self._clocked = clocked
+        self._by_position = by_position
         self._copies: Counter[bytes] = Counter()
         self._session = lru_cache(65_536)(_session)
         self._context = lru_cache(65_536)(self._make_context)
@@ -106,7 +108,7 @@ class CloudAppEvents:
                 columns.ObjectId or "",
                 columns.ObjectName or "",
             )
-        if message.enqueued is not None:
+        if message.enqueued is not None or self._by_position:
             position = (str(message.sequence), str(message.enqueued), str(index))
             return digest("position", message.source, *position)
         content = canonical(slices(message.body)[index])

@@ -1,13 +1,14 @@
 """The texts inside RawEventData: the source application's own event, in whatever form it came."""
 
 import re
-from functools import lru_cache
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from detector.core.policy import Fields
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+Document = dict[str, Json]
 
 _decode = msgspec.json.Decoder().decode
 _EXACT = 2.0**53
@@ -19,9 +20,9 @@ class Texts:
 
     def __init__(self, fields: Fields) -> None:
         """Compile the paths once."""
-        self._query = tuple(map(_steps, fields.search_query))
-        self._space = tuple(map(_steps, fields.space_key))
-        self._title = tuple(map(_steps, fields.page_title))
+        self._query = _reader(fields.search_query)
+        self._space = _reader(fields.space_key)
+        self._title = _reader(fields.page_title)
 
     def read(self, raw: bytes) -> tuple[str, str, str]:
         """(search query, space key, page title), each "" where RawEventData has none.
@@ -31,14 +32,10 @@ class Texts:
         document = _object(raw)
         if document is None:
             return "", "", ""
-        return (
-            _first(document, self._query),
-            _first(document, self._space),
-            _first(document, self._title),
-        )
+        return self._query(document), self._space(document), self._title(document)
 
 
-def _object(raw: bytes) -> dict[str, Json] | None:
+def _object(raw: bytes) -> Document | None:
     try:
         value: Json = _decode(raw) if raw else None
         if isinstance(value, str):
@@ -48,12 +45,20 @@ def _object(raw: bytes) -> dict[str, Json] | None:
     return value if isinstance(value, dict) else None
 
 
-@lru_cache(256)
+def _reader(paths: tuple[str, ...]) -> Callable[[Document], str]:
+    """A function that yields the first text of a document that one of the paths leads to."""
+    compiled = [_steps(path) for path in paths]
+    if len(compiled) == 1 and len(compiled[0]) == 1 and isinstance(compiled[0][0], str):
+        name = compiled[0][0]
+        return lambda document: to_string(document.get(name))
+    return lambda document: _first(document, compiled)
+
+
 def _steps(path: str) -> tuple[str | int, ...]:
     return tuple(int(index) if index else name for name, index in _STEP.findall(path))
 
 
-def _first(document: dict[str, Json], paths: tuple[tuple[str | int, ...], ...]) -> str:
+def _first(document: Document, paths: Iterable[tuple[str | int, ...]]) -> str:
     for path in paths:
         value: Json = document
         for step in path:

@@ -83,7 +83,10 @@ def decode(body: bytes) -> Sequence[Record | Unreadable]:
     except _ERRORS as error:
         return list(_one_by_one(body, str(error)))
     records = [_as_record(line)] if line.records is None else line.records
-    return list(_one_by_one(body, "")) if any(map(_is_blank, records)) else records
+    for record in records:
+        if _is_blank(record):
+            return list(_one_by_one(body, ""))
+    return records
 
 
 def slices(body: bytes) -> list[bytes]:

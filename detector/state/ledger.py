@@ -3,10 +3,9 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 
-from detector.core.activity import Activity
+from detector.core.activity import Activity, union
 from detector.core.instant import format_instant
-from detector.core.segment import Segment, SegmentError, merge, union, unpack
-from detector.core.summary import summarise
+from detector.core.summary import counters
 from detector.core.vocabulary import Vocabulary
 from detector.ports import ConflictError, Operation, Row, Rows, Transaction
 from detector.state.keys import (
@@ -20,6 +19,7 @@ from detector.state.keys import (
     start_of_hour,
     transactions,
 )
+from detector.state.segment import Segment, SegmentError, merge, unpack
 
 MERGE_FROM = 12
 """Segments of one level of one user-hour that are worth a merge."""
@@ -95,11 +95,16 @@ class Ledger:
         found = {r.key.split("|")[0] for t in tables for r in await self._rows.scan_all(t)}
         return sorted(found)
 
-    async def users(self, since: int) -> AsyncIterator[tuple[str, list[Activity]]]:
-        """Every user with all activities from the hour of `since` on; one bucket in memory."""
+    async def users(
+        self, since: int, buckets: Sequence[str] = BUCKETS
+    ) -> AsyncIterator[tuple[str, list[Activity]]]:
+        """The users of these buckets with all activities from the day of `since` on.
+
+        Only one bucket is in memory.
+        """
         first = counters_table(since)
         tables = [t for t in await self._rows.tables(COUNTERS) if t >= first]
-        for bucket in BUCKETS:
+        for bucket in buckets:
             users: dict[str, list[Activity]] = {}
             for table in tables:
                 for row in await self._rows.scan(table, bucket):
@@ -169,20 +174,19 @@ def _worth_merging(stored: Sequence[Stored]) -> list[list[Stored]]:
 
 
 def _upsert(segment: Segment, vocabulary: Vocabulary, fingerprint: str) -> Operation:
-    activities = segment.activities
-    summary = summarise(activities[0].session, activities, vocabulary)
+    counted = counters(segment.activities, vocabulary)
     return Operation(
         "upsert",
         f"{hour_key(segment.user, segment.hour)}{segment.level}|{segment.name}",
         {
             "V": VERSION,
-            "Activities": len(activities),
-            "Total": summary.total_actions if summary else 0,
-            "Sensitive": summary.sensitive_search_count if summary else 0,
-            "Exports": summary.export_count if summary else 0,
-            "Downloads": summary.download_count if summary else 0,
-            "First": format_instant(summary.first_activity) if summary else "",
-            "Last": format_instant(summary.last_activity) if summary else "",
+            "Activities": len(segment.activities),
+            "Total": counted.total,
+            "Sensitive": counted.sensitive,
+            "Exports": counted.exports,
+            "Downloads": counted.downloads,
+            "First": format_instant(counted.first) if counted.total else "",
+            "Last": format_instant(counted.last) if counted.total else "",
             "Policy": fingerprint,
             "Data": segment.data,
         },
