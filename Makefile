@@ -7,7 +7,8 @@ BIN := .venv/bin
 UV := .venv-tools/bin/uv
 PIP := .venv-tools/bin/python -m pip --python $(BIN)/python --disable-pip-version-check --quiet
 SYNC := UV_PYTHON=$(BIN)/python $(UV) sync --quiet --frozen
-WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
+# As uv and pip do, trust what the machine trusts.
+WITH_NODE := NODE_USE_SYSTEM_CA=1 PATH="$(CURDIR)/$(BIN):$$PATH"
 NODE_GROUP = $(shell command -v npm >/dev/null \
 	&& node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' 2>/dev/null \
 	|| echo --group node)
