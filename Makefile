@@ -37,7 +37,7 @@ check: .venv/dev.stamp tests/node_modules/stamp ## Format, lint, types, import d
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
-	$(WITH_NODE) node tests/node_modules/pyright/index.js
+	$(WITH_NODE) node tests/node_modules/pyright/index.js --project pyproject.toml
 	$(UV) lock --check --quiet
 	$(call locked,) | diff requirements.txt -
 	$(call locked,--all-groups) | diff tests/requirements.txt -
