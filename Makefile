@@ -6,14 +6,17 @@ UV_VERSION := 0.13.9
 BIN := .venv/bin
 UV := .venv-tools/bin/uv
 PIP := .venv-tools/bin/python -m pip --python $(BIN)/python --disable-pip-version-check --quiet
-SYNC := UV_PYTHON=$(BIN)/python $(UV) sync --quiet --frozen
-WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
+SYNC := test -x $(UV) && UV_PYTHON=$(BIN)/python $(UV) sync --quiet --frozen
+# As uv and pip do, trust what the machine trusts.
+WITH_NODE := NODE_USE_SYSTEM_CA=1 PATH="$(CURDIR)/$(BIN):$$PATH"
 NODE_GROUP = $(shell command -v npm >/dev/null \
 	&& node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' 2>/dev/null \
 	|| echo --group node)
 # $(call locked,OPTIONS): the lock as pip reads it.
 locked = { echo '\# Generated from uv.lock by `make requirements`.'; \
 	$(UV) export --quiet --frozen --no-header --no-hashes --no-emit-project $(1); }
+
+STALE := { echo 'Out of date: run `make requirements`.' >&2; exit 1; }
 
 .PHONY: help run test check requirements
 .DEFAULT_GOAL := help
@@ -36,10 +39,10 @@ check: .venv/dev.stamp tests/node_modules/stamp ## Format, lint, types, import d
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
-	$(WITH_NODE) node tests/node_modules/pyright/index.js
+	$(WITH_NODE) node tests/node_modules/pyright/index.js --project pyproject.toml
 	$(UV) lock --check --quiet
-	$(call locked,) | diff requirements.txt -
-	$(call locked,--all-groups) | diff tests/requirements.txt -
+	@$(call locked,) | diff requirements.txt - || $(STALE)
+	@$(call locked,--all-groups) | diff tests/requirements.txt - || $(STALE)
 
 requirements: .venv-tools/stamp ## Write uv.lock and what is generated from it
 	$(UV) lock
@@ -66,12 +69,12 @@ covered = report=$$($(BIN)/coverage report --fail-under $(1) $(2) 2>&1) || { ech
 
 .venv/run.stamp: uv.lock | .venv/pyvenv.cfg
 	@$(SYNC) --only-group run --inexact \
-		|| { grep -vE '^(msgraph|microsoft-kiota)' requirements.txt | $(PIP) install --no-deps -r /dev/stdin; }
+		|| { grep -vE '^(msgraph|microsoft-kiota)' requirements.txt | $(PIP) install --no-compile --no-deps -r /dev/stdin; }
 	@touch $@
 
 .venv/dev.stamp: uv.lock tests/requirements-worker.txt | .venv/pyvenv.cfg
-	@$(SYNC) --group dev $(NODE_GROUP) || $(PIP) install --no-deps -r tests/requirements.txt
-	@$(PIP) install --no-deps --ignore-requires-python -r tests/requirements-worker.txt
+	@$(SYNC) --group dev $(NODE_GROUP) || $(PIP) install --no-compile --no-deps -r tests/requirements.txt
+	@$(PIP) install --no-compile --no-deps --ignore-requires-python -r tests/requirements-worker.txt
 	@touch .venv/run.stamp $@
 
 tests/node_modules/stamp: tests/package-lock.json | .venv/dev.stamp

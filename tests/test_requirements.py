@@ -57,7 +57,7 @@ def environment(version: str) -> Path:
             run(TOOLS / "uv", "pip", "install", "--python", python, "-r", REQUIREMENTS)
         else:
             pip = (TOOLS / "python", "-m", "pip", "--python", python)
-            run(*pip, "install", "--no-deps", "-r", REQUIREMENTS)
+            run(*pip, "install", "--no-compile", "--no-deps", "-r", REQUIREMENTS)
         shutil.copyfile(REQUIREMENTS, stamp)
     return python
 

