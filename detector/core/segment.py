@@ -27,6 +27,7 @@ HASHED = "\0"
 _SIZES = struct.Struct("<II")
 _COMPRESS_FROM = 600
 _LARGEST = 64 << 20
+_ERRORS = (ValueError, LookupError, TypeError, RecursionError, struct.error, zlib.error)
 
 
 class SegmentError(ValueError):
@@ -86,7 +87,7 @@ def unpack(data: bytes) -> list[Activity]:
     """The activities of a packed, perhaps compressed, payload. Raises SegmentError on others."""
     try:
         return _unpack(_inflate(data) if data[:1] == b"z" else data[1:])
-    except (ValueError, IndexError, TypeError, struct.error, zlib.error) as error:
+    except _ERRORS as error:
         message = f"a segment of {len(data)} bytes cannot be read: {error}"
         raise SegmentError(message) from error
 
