@@ -1,17 +1,13 @@
 """The texts inside RawEventData: the source application's own event, in whatever form it came."""
 
-import re
-from functools import lru_cache
-
 import msgspec
 
-from detector.core.policy import Fields
+from detector.core.policy import Fields, steps
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 _decode = msgspec.json.Decoder().decode
 _EXACT = 2.0**53
-_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
 class Texts:
@@ -19,9 +15,9 @@ class Texts:
 
     def __init__(self, fields: Fields) -> None:
         """Compile the paths once."""
-        self._query = tuple(map(_steps, fields.search_query))
-        self._space = tuple(map(_steps, fields.space_key))
-        self._title = tuple(map(_steps, fields.page_title))
+        self._query = tuple(map(steps, fields.search_query))
+        self._space = tuple(map(steps, fields.space_key))
+        self._title = tuple(map(steps, fields.page_title))
 
     def read(self, raw: bytes) -> tuple[str, str, str]:
         """(search query, space key, page title), each "" where RawEventData has none.
@@ -46,11 +42,6 @@ def _object(raw: bytes) -> dict[str, Json] | None:
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         return None
     return value if isinstance(value, dict) else None
-
-
-@lru_cache(256)
-def _steps(path: str) -> tuple[str | int, ...]:
-    return tuple(int(index) if index else name for name, index in _STEP.findall(path))
 
 
 def _first(document: dict[str, Json], paths: tuple[tuple[str | int, ...], ...]) -> str:
