@@ -13,6 +13,8 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 _UNIX_EPOCH = date(1970, 1, 1).toordinal()
+_FIRST = (1 - _UNIX_EPOCH) * DAY
+_LAST = (date.max.toordinal() + 1 - _UNIX_EPOCH) * DAY - 1
 _FORM = re.compile(
     r"(\d{4}-\d\d-\d\d)"
     r"(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,20}))?)?)?"
@@ -86,16 +88,24 @@ def _any_form(text: str, *, zone_required: bool) -> int:
         if fraction is not None:
             ticks += int(fraction[:7].ljust(7, "0"))
     if zone is not None:
-        return ticks - _offset_ticks(zone)
-    if zone_required:
+        ticks -= _offset_ticks(zone)
+        if not _FIRST <= ticks <= _LAST:
+            message = f"{text!r} is not in the years 1 to 9999 of UTC"
+            raise InstantError(message)
+    elif zone_required:
         message = f"{text!r} has no zone; write 2026-03-11T09:30:00Z or +01:00"
         raise InstantError(message)
     return ticks
 
 
+def _in_calendar(ticks: int) -> int:
+    """The instant, or the calendar's first or last: the edge of a window may lie beyond."""
+    return min(max(ticks, _FIRST), _LAST)
+
+
 def day_of(ticks: int) -> str:
     """The UTC day as yyyymmdd; the suffix of a counters table."""
-    return _day_text(ticks // DAY).replace("-", "")
+    return _day_text(_in_calendar(ticks) // DAY).replace("-", "")
 
 
 def hour_of(ticks: int) -> int:
@@ -109,7 +119,11 @@ def _day_text(day: int) -> str:
 
 
 def format_instant(ticks: int) -> str:
-    """ISO 8601 UTC with seven fractional digits and Z; sorts like the number it is made from."""
+    """ISO 8601 UTC with seven fractional digits and Z; sorts like the number it is made from.
+
+    Beyond the years 1 to 9999 it is the first or the last instant of them.
+    """
+    ticks = _in_calendar(ticks)
     seconds, fraction = divmod(ticks % DAY, SECOND)
     return (
         f"{_day_text(ticks // DAY)}"

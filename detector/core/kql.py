@@ -4,9 +4,11 @@ At the source policy this is the source query, word for word, but for `AppName`:
 `Application`, so both are taken.
 """
 
+import json
+import re
 from collections.abc import Iterable, Iterator
 
-from detector.core.policy import Policy
+from detector.core.policy import Policy, steps
 from detector.core.rules import ELEVATED, GATES, INDICATORS, Condition
 
 COLUMNS = {
@@ -29,6 +31,9 @@ _USER_KEY = (
     'isnotempty(AccountDisplayName), strcat("name:", AccountDisplayName), '
     'strcat("session:", IPAddress, "|", UserAgent))'
 )
+
+_NO_KEYWORD = re.compile(r"[a-z]+[A-Z][A-Za-z0-9]*")
+"""Names that are certainly none of KQL's own words; any other is written in brackets."""
 
 
 def query(policy: Policy, *, by: str = "session") -> str:
@@ -74,7 +79,7 @@ def _summary(policy: Policy, by: str) -> Iterator[str]:
     yield "SensitiveSearchCount = countif(IsSensitiveSearch == true),"
     yield f"ExportCount = countif(ActionType in~ ({_list(policy.export_actions)})),"
     yield f"DownloadCount = countif(ActionType in~ ({_list(policy.download_actions)})),"
-    if policy.space_export_actions:
+    if _counts_space_exports(policy):
         names = _list(policy.space_export_actions)
         yield f"SpaceExportCount = countif(ActionType in~ ({names})),"
     if by == "user":
@@ -137,12 +142,30 @@ def _case(policy: Policy) -> str:
 
 def _condition(condition: Condition, thresholds: object) -> str | None:
     number: float | None = getattr(thresholds, condition.threshold)
-    return None if number is None else f"{COLUMNS[condition.column]} > {number:g}"
+    return None if number is None else f"{COLUMNS[condition.column]} > {_number(number)}"
+
+
+def _counts_space_exports(policy: Policy) -> bool:
+    thresholds = (policy.access_threshold.space_exports, policy.indicator_threshold.space_exports)
+    return bool(policy.space_export_actions) or thresholds != (None, None)
+
+
+def _number(number: float) -> str:
+    return str(int(number)) if number == int(number) else repr(number)
 
 
 def _text(paths: tuple[str, ...], *first: str) -> str:
-    parts = (*first, *(f"tostring(RawEventData.{path})" for path in paths))
-    return parts[0] if len(parts) == 1 else f"coalesce({', '.join(parts)})"
+    parts = (*first, *(f"tostring(RawEventData{_property(path)})" for path in paths))
+    return parts[0] if len(parts) == 1 else f"coalesce({', '.join(parts)})" if parts else '""'
+
+
+def _property(path: str) -> str:
+    return "".join(
+        f".{step}"
+        if isinstance(step, str) and _NO_KEYWORD.fullmatch(step)
+        else f"[{json.dumps(step, ensure_ascii=False)}]"
+        for step in steps(path)
+    )
 
 
 def _list(names: Iterable[str]) -> str:
@@ -155,5 +178,4 @@ def _lines(names: tuple[str, ...], width: int) -> str:
 
 
 def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
+    return json.dumps(text, ensure_ascii=False)

@@ -1,9 +1,11 @@
 """Every number and term of the detection, named as ATT&CK's AN1019 names what may be tuned."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
+from math import inf
 from typing import ClassVar
 
 from detector.core.activity import digest
@@ -11,6 +13,7 @@ from detector.core.instant import HOUR
 
 SEVERITIES = ("informational", "low", "medium", "high")
 _DAYS_KEPT = 8
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
 class PolicyError(ValueError):
@@ -66,6 +69,12 @@ class Fields:
     search_query: tuple[str, ...] = ("searchQuery",)
     space_key: tuple[str, ...] = ("spaceKey",)
     page_title: tuple[str, ...] = ("pageTitle",)
+
+
+@lru_cache(256)
+def steps(path: str) -> tuple[str | int, ...]:
+    """A path of `Fields`, taken apart: names of properties, and places of elements from 0."""
+    return tuple(int(place) if place else name for name, place in _STEP.findall(path))
 
 
 MEASURES = frozenset(
@@ -134,14 +143,17 @@ class Policy:
             f"time_window_hours: {self.time_window_hours} is not in 1 to {longest}",
         )
         for key in ("apps", "actions"):
-            _require(bool(getattr(self, key)), f"{key}: empty, so nothing could ever count")
+            _require(getattr(self, key), f"{key}: empty, so nothing could ever count")
+        for key in ("apps", "actions", "sensitive_search_terms"):
+            _require(all(getattr(self, key)), f"{key}: has an empty text, which nothing can have")
         _require(
             self.minimum_severity in SEVERITIES,
             f"minimum_severity: {self.minimum_severity!r} is not one of {', '.join(SEVERITIES)}",
         )
         for group in ("access_threshold", "indicator_threshold"):
             for key, value in asdict(getattr(self, group)).items():
-                _require(value is None or value >= 0, f"{group}.{key}: {value} is below 0")
+                in_range = value is None or 0 <= value < inf
+                _require(in_range, f"{group}.{key}: {value} is no number from 0 up")
 
     @property
     def time_window(self) -> int:

@@ -1,18 +1,16 @@
 """The texts inside RawEventData: the source application's own event, in whatever form it came."""
 
-import re
 from collections.abc import Callable, Iterable
 
 import msgspec
 
-from detector.core.policy import Fields
+from detector.core.policy import Fields, steps
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 Document = dict[str, Json]
 
 _decode = msgspec.json.Decoder().decode
 _EXACT = 2.0**53
-_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
 class Texts:
@@ -47,15 +45,11 @@ def _object(raw: bytes) -> Document | None:
 
 def _reader(paths: tuple[str, ...]) -> Callable[[Document], str]:
     """A function that yields the first text of a document that one of the paths leads to."""
-    compiled = [_steps(path) for path in paths]
+    compiled = [steps(path) for path in paths]
     if len(compiled) == 1 and len(compiled[0]) == 1 and isinstance(compiled[0][0], str):
         name = compiled[0][0]
         return lambda document: to_string(document.get(name))
     return lambda document: _first(document, compiled)
-
-
-def _steps(path: str) -> tuple[str | int, ...]:
-    return tuple(int(index) if index else name for name, index in _STEP.findall(path))
 
 
 def _first(document: Document, paths: Iterable[tuple[str | int, ...]]) -> str:

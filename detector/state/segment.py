@@ -23,6 +23,7 @@ FULL_TEXTS = 20_000
 
 _COMPRESS_FROM = 600
 _LARGEST = 64 << 20
+_ERRORS = (msgspec.DecodeError, ValueError, LookupError, RecursionError, zlib.error)
 _PLAIN, _COMPRESSED = b"p", b"z"
 
 
@@ -109,7 +110,7 @@ def unpack(data: bytes) -> list[Activity]:
             )
             for event_id, at, session, action, title, space, search, terms, context, reader in rows
         ]
-    except (msgspec.DecodeError, ValueError, IndexError, zlib.error) as error:
+    except _ERRORS as error:
         message = f"a segment of {len(data)} bytes cannot be read: {error}"
         raise SegmentError(message) from error
 
