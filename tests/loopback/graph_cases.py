@@ -35,9 +35,9 @@ def an_entity(
     }
 
 
-def an_alert(*, without: str = "", **changes: Json) -> Json:
-    """The body of createAlert, with changes to its input."""
-    given: dict[str, Json] = {
+def an_input(**changes: Json) -> dict[str, Json]:
+    """A createAlertInput, with changes."""
+    return {
         "title": "Confluence data mining by alice@example.com",
         "severity": "high",
         "description": f"Alice read 61 pages of 7 spaces in 22 minutes. {MARKER}",
@@ -51,8 +51,12 @@ def an_alert(*, without: str = "", **changes: Json) -> Json:
         ],
         **changes,
     }
-    given.pop(without, None)
-    return {"createAlertInput": given}
+
+
+def an_alert(*, without: str = "", **changes: Json) -> Json:
+    """The body of createAlert, with changes to its input, without one property."""
+    given = an_input(**changes)
+    return {"createAlertInput": {name: given[name] for name in given if name != without}}
 
 
 def a_comment(text: str = "Frozen evidence") -> Json:

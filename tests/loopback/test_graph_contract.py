@@ -8,7 +8,6 @@ from contextlib import suppress
 from datetime import timedelta
 
 import pytest
-import pytest_asyncio
 from kiota_abstractions.method import Method
 from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 
@@ -16,8 +15,6 @@ from tests.loopback.graph import LoopbackGraph, Operation, TokenCredential
 from tests.loopback.graph.schema import Json
 from tests.loopback.graph_cases import Clock, a_comment, an_alert, an_entity
 from tests.loopback.sdk import Sdk
-
-pytestmark = pytest.mark.asyncio
 
 ALERTS = "/security/alerts_v2"
 INCIDENTS = "/security/incidents"
@@ -28,13 +25,13 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest_asyncio.fixture
+@pytest.fixture
 async def graph(clock: Clock) -> AsyncIterator[LoopbackGraph]:
     async with LoopbackGraph(clock=clock) as server:
         yield server
 
 
-@pytest_asyncio.fixture
+@pytest.fixture
 async def sdk(graph: LoopbackGraph) -> AsyncIterator[Sdk]:
     roles = ("SecurityAlert.ReadWrite.All", "SecurityIncident.ReadWrite.All")
     async with Sdk(graph.root, graph.credential(*roles)) as client:

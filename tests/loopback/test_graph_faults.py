@@ -11,7 +11,6 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 import pytest
-import pytest_asyncio
 from kiota_abstractions.method import Method
 from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 
@@ -30,21 +29,19 @@ from tests.loopback.graph.schema import Json
 from tests.loopback.graph_cases import MARKER, Clock, a_comment, an_alert
 from tests.loopback.sdk import Sdk
 
-pytestmark = pytest.mark.asyncio
-
 
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
 
 
-@pytest_asyncio.fixture
+@pytest.fixture
 async def graph(clock: Clock) -> AsyncIterator[LoopbackGraph]:
     async with LoopbackGraph(clock=clock, visibility_delay=timedelta(seconds=30)) as server:
         yield server
 
 
-@pytest_asyncio.fixture
+@pytest.fixture
 async def sdk(graph: LoopbackGraph) -> AsyncIterator[Sdk]:
     async with Sdk(graph.root, graph.credential()) as client:
         yield client

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-import pytest_asyncio
 from azure.identity.aio import ManagedIdentityCredential
 from kiota_abstractions.api_error import APIError
 from kiota_abstractions.base_request_configuration import RequestConfiguration
@@ -39,7 +38,6 @@ from tests.loopback.graph_cases import MARKER, Clock, a_comment, an_alert
 from tests.loopback.sdk import Sdk
 
 pytestmark = [
-    pytest.mark.asyncio,
     # The SDK's own modules warn when the first builder is imported.
     pytest.mark.filterwarnings("ignore:GetQueryParameters is deprecated:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:This class is deprecated:DeprecationWarning"),
@@ -51,13 +49,13 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest_asyncio.fixture
+@pytest.fixture
 async def graph(clock: Clock) -> AsyncIterator[LoopbackGraph]:
     async with LoopbackGraph(clock=clock) as server:
         yield server
 
 
-@pytest_asyncio.fixture
+@pytest.fixture
 async def sdk(graph: LoopbackGraph) -> AsyncIterator[Sdk]:
     async with Sdk(graph.root, graph.credential()) as client:
         yield client

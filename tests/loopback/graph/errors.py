@@ -19,7 +19,7 @@ CODES = {
 }
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The request is answered with this HTTP status and nothing was changed."""
 
     def __init__(self, status: int, message: str) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
-from tests.loopback.graph.errors import Refused
+from tests.loopback.graph.errors import RefusedError
 from tests.loopback.graph.schema import Json
 from tests.loopback.graph.state import instant
 
@@ -52,35 +52,39 @@ def parse_filter(expression: str, filterable: Filterable) -> list[Condition]:
     while True:
         match = CONDITION.match(expression, position)
         if match is None:
-            raise Refused(400, f"Invalid filter clause at position {position}.")
+            raise RefusedError(400, f"Invalid filter clause at position {position}.")
         conditions.append(_condition(match, filterable))
         position = match.end()
         if not expression[position:].strip():
             return conditions
         joint = JOINT.match(expression, position)
         if joint is None:
-            raise Refused(400, f"Invalid filter clause: expected 'and' at position {position}.")
+            raise RefusedError(
+                400, f"Invalid filter clause: expected 'and' at position {position}."
+            )
         position = joint.end()
 
 
 def _condition(match: re.Match[str], filterable: Filterable) -> Condition:
     name, operator, literal = match["name"], match["operator"], match["literal"]
     if name not in filterable:
-        raise Refused(400, f"Invalid filter clause: the property '{name}' cannot be filtered.")
+        raise RefusedError(400, f"Invalid filter clause: the property '{name}' cannot be filtered.")
     values = filterable[name]
     if values is None:
         return Condition(name=name, operator=_known(operator, "eq", *ORDERINGS), value=_at(literal))
     if not literal.startswith("'"):
-        raise Refused(400, f"Invalid filter clause: the value of '{name}' must be quoted.")
+        raise RefusedError(400, f"Invalid filter clause: the value of '{name}' must be quoted.")
     value = literal[1:-1].replace("''", "'")
     if values and value not in values:
-        raise Refused(400, f"Invalid filter clause: '{value}' is no value of '{name}'.")
+        raise RefusedError(400, f"Invalid filter clause: '{value}' is no value of '{name}'.")
     return Condition(name=name, operator=_known(operator, "eq"), value=value)
 
 
 def _known(operator: str, *allowed: str) -> str:
     if operator not in allowed:
-        raise Refused(400, f"Invalid filter clause: the operator '{operator}' is not supported.")
+        raise RefusedError(
+            400, f"Invalid filter clause: the operator '{operator}' is not supported."
+        )
     return operator
 
 
@@ -88,9 +92,9 @@ def _at(literal: str) -> str:
     try:
         at = datetime.fromisoformat(literal)
     except ValueError:
-        raise Refused(400, f"Invalid filter clause: {literal} is no instant.") from None
+        raise RefusedError(400, f"Invalid filter clause: {literal} is no instant.") from None
     if at.tzinfo is None:
-        raise Refused(400, f"Invalid filter clause: {literal} has no offset.")
+        raise RefusedError(400, f"Invalid filter clause: {literal} has no offset.")
     return instant(at)
 
 
@@ -116,11 +120,11 @@ def parse_query(
     known = {"$filter", "$top", "$skip", "$count", *(("$expand",) if expand else ())}
     for name in options:
         if name not in known:
-            raise Refused(400, f"The query option '{name}' is not supported.")
+            raise RefusedError(400, f"The query option '{name}' is not supported.")
     if options.get("$expand", "alerts") != "alerts":
-        raise Refused(400, "Only alerts can be expanded.")
+        raise RefusedError(400, "Only alerts can be expanded.")
     if options.get("$count", "true") not in ("true", "false"):
-        raise Refused(400, "$count must be true or false.")
+        raise RefusedError(400, "$count must be true or false.")
     expression = options.get("$filter")
     return Query(
         conditions=[] if expression is None else parse_filter(expression, filterable),
@@ -134,7 +138,7 @@ def parse_query(
 def _number(options: Mapping[str, str], name: str, default: int, most: int) -> int:
     given = options.get(name, str(default))
     if not re.fullmatch(r"\d{1,10}", given) or int(given) > most:
-        raise Refused(400, f"Invalid {name}: '{given}', the most is {most}.")
+        raise RefusedError(400, f"Invalid {name}: '{given}', the most is {most}.")
     return int(given)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tests.loopback.graph import contract
-from tests.loopback.graph.errors import Refused
+from tests.loopback.graph.errors import RefusedError
 
 VERSIONS = ("v1.0", "beta")
 ACTION = r"(?:microsoft\.graph\.security\.)?createAlert"
@@ -66,12 +66,12 @@ def find_route(
     """
     version, _, rest = re.sub(r"/+", "/", path).strip("/").partition("/")
     if version not in VERSIONS:
-        raise Refused(404, f"Invalid version: {version}")
+        raise RefusedError(404, f"Invalid version: {version}")
     found = [(route, match) for route in ROUTES if (match := re.fullmatch(route.path, f"/{rest}"))]
     if not found:
-        raise Refused(404, f"Resource not found for the segment '{rest}'.")
+        raise RefusedError(404, f"Resource not found for the segment '{rest}'.")
     for route, match in found:
         is_there = route.operation is not Operation.CREATE_ALERT or version in creates_in
         if route.method == method and is_there:
             return route, version, match.groups()
-    raise Refused(405, "Specified HTTP method is not allowed for the request target.")
+    raise RefusedError(405, "Specified HTTP method is not allowed for the request target.")

@@ -9,7 +9,7 @@ from datetime import timedelta
 from email.utils import format_datetime
 from typing import Self
 
-from tests.loopback.graph.errors import Refused, error_body
+from tests.loopback.graph.errors import RefusedError, error_body
 from tests.loopback.graph.faults import PATIENCE_SECONDS, Fault, Hold, Script
 from tests.loopback.graph.identity import IDENTITY_PATH, answer_identity
 from tests.loopback.graph.routes import Operation, find_route
@@ -198,7 +198,7 @@ class LoopbackGraph:
         creates_in = self._service.rules.creates_in
         try:
             return find_route(request.method, request.path, creates_in=creates_in)[0].operation
-        except Refused:
+        except RefusedError:
             return None
 
     def _disturbed(self, request: Request, fault: Fault) -> Reply | None:
@@ -217,7 +217,7 @@ class LoopbackGraph:
         with self._lock:
             try:
                 return self._service.answer(request)
-            except Refused as refused:
+            except RefusedError as refused:
                 return self._refusal(refused.status, refused.message, {})
 
     def _refusal(self, status: int, message: str, headers: dict[str, str]) -> Reply:

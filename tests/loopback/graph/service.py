@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from tests.loopback.graph import contract
-from tests.loopback.graph.errors import Refused
+from tests.loopback.graph.errors import RefusedError
 from tests.loopback.graph.odata import next_link, parse_query
 from tests.loopback.graph.routes import Operation, find_route
 from tests.loopback.graph.schema import Check, Json
@@ -33,7 +33,7 @@ class Reply:
 
     status: int
     body: Json = None
-    headers: Mapping[str, str] = field(default_factory=lambda: {})
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class Rules:
 
 
 class Service:
-    """Answers requests over one tenant. Raises Refused and then changes nothing."""
+    """Answers requests over one tenant. Raises RefusedError and then changes nothing."""
 
     def __init__(self, tenant: Tenant, rules: Rules, root: str) -> None:
         self.tenant = tenant
@@ -65,7 +65,7 @@ class Service:
             request.method, request.path, creates_in=self.rules.creates_in
         )
         if not set(roles) & set(route.roles):
-            raise Refused(
+            raise RefusedError(
                 403,
                 "Missing application roles. API required roles: "
                 f"{','.join(route.roles)}, application roles: {','.join(roles)}.",
@@ -77,7 +77,7 @@ class Service:
                 return self._list_incidents(request, version)
             case operation:
                 if request.query:
-                    raise Refused(400, f"Query options are not supported by {operation}.")
+                    raise RefusedError(400, f"Query options are not supported by {operation}.")
                 return self._single(operation, request, parts)
 
     def _single(self, operation: Operation, request: Request, parts: tuple[str, ...]) -> Reply:
@@ -109,12 +109,12 @@ class Service:
 
     def _alert(self, number: str) -> Alert:
         if number not in self.tenant.alerts:
-            raise Refused(404, f"Alert {number} was not found.")
+            raise RefusedError(404, f"Alert {number} was not found.")
         return self.tenant.alerts[number]
 
     def _incident(self, number: str) -> Incident:
         if number not in self.tenant.incidents:
-            raise Refused(404, f"Incident {number} was not found.")
+            raise RefusedError(404, f"Incident {number} was not found.")
         return self.tenant.incidents[number]
 
     def _comment(self, case: Case, request: Request) -> Reply:
@@ -169,12 +169,12 @@ class Service:
 def checked(request: Request, check: Check) -> Row:
     """The JSON object of a request that passes the check, else 415 or 400."""
     if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
-        raise Refused(415, "The content type must be application/json.")
+        raise RefusedError(415, "The content type must be application/json.")
     try:
         body: Json = json.loads(request.body)
     except ValueError:
-        raise Refused(400, "Unable to read JSON request payload.") from None
+        raise RefusedError(400, "Unable to read JSON request payload.") from None
     if (complaint := check(body)) is not None:
-        raise Refused(400, f"Invalid request body: {complaint}.")
+        raise RefusedError(400, f"Invalid request body: {complaint}.")
     assert isinstance(body, dict)  # every check of a whole body is of an object
     return body

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from tests.loopback.graph.errors import Refused
+from tests.loopback.graph.errors import RefusedError
 from tests.loopback.graph.schema import Json
 
 Clock = Callable[[], datetime]
@@ -13,7 +13,7 @@ FIRST_INCIDENT = 128
 
 def wall_clock() -> datetime:
     """The machine's time: for people, and for clients that compare with their own."""
-    return datetime.now(UTC)
+    return datetime.now(UTC)  # noqa: TID251
 
 
 def instant(at: datetime) -> str:
@@ -50,7 +50,7 @@ class Case:
     classification: str = "unknown"
     determination: str = "unknown"
     assigned_to: str | None = None
-    comments: list[Comment] = field(default_factory=lambda: [])
+    comments: list[Comment] = field(default_factory=list[Comment])
 
     def change(self, body: dict[str, Json], *, at: datetime) -> None:
         """Take over what a checked PATCH body sets."""
@@ -112,7 +112,7 @@ class Incident(Case):
     """An incident; `redirect_to` is set when Defender merged it into another."""
 
     title: str
-    custom_tags: list[str] = field(default_factory=lambda: [])
+    custom_tags: list[str] = field(default_factory=list[str])
     redirect_to: str | None = None
 
     @property
@@ -164,7 +164,7 @@ class Tenant:
             return None
         incident = self.incidents.get(str(number))
         if incident is None:
-            raise Refused(400, f"linkToIncident: incident {number} does not exist.")
+            raise RefusedError(400, f"linkToIncident: incident {number} does not exist.")
         return self.not_redirected(incident)
 
     def _open(self, title: str, severity: str, at: datetime) -> Incident:
@@ -177,7 +177,9 @@ class Tenant:
     def not_redirected(self, incident: Incident) -> Incident:
         """The incident, unless it was merged: what Graph does then is not documented."""
         if incident.redirect_to is not None:
-            raise Refused(400, f"Incident {incident.id} was merged into {incident.redirect_to}.")
+            raise RefusedError(
+                400, f"Incident {incident.id} was merged into {incident.redirect_to}."
+            )
         return incident
 
     def alerts_of(self, incident_id: str) -> list[Alert]:

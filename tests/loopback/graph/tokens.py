@@ -9,7 +9,7 @@ from typing import Self
 
 from azure.core.credentials import AccessToken
 
-from tests.loopback.graph.errors import Refused
+from tests.loopback.graph.errors import RefusedError
 from tests.loopback.graph.schema import Json
 
 GRAPH_APP = "00000003-0000-0000-c000-000000000000"
@@ -35,17 +35,17 @@ def _part(claims: dict[str, Json]) -> str:
 def roles_of(authorization: str | None, *, audiences: Collection[str], at: datetime) -> list[str]:
     """The roles of a bearer token that is meant for us and still valid, else 401."""
     if not authorization or not authorization.startswith("Bearer "):
-        raise Refused(401, "Access token is empty.")
+        raise RefusedError(401, "Access token is empty.")
     try:
         part = authorization.split(".")[1]
         claims: Json = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except (IndexError, ValueError):
-        raise Refused(401, "IDX14100: JWT is not well formed.") from None
+        raise RefusedError(401, "IDX14100: JWT is not well formed.") from None
     if not isinstance(claims, dict) or claims.get("aud") not in audiences:
-        raise Refused(401, "Access token validation failure. Invalid audience.")
+        raise RefusedError(401, "Access token validation failure. Invalid audience.")
     expires, roles = claims.get("exp"), claims.get("roles")
     if not isinstance(expires, int) or at.timestamp() >= expires:
-        raise Refused(401, "Lifetime validation failed, the token is expired.")
+        raise RefusedError(401, "Lifetime validation failed, the token is expired.")
     return [str(role) for role in roles] if isinstance(roles, list) else []
 
 
@@ -63,9 +63,9 @@ class TokenCredential:
     async def get_token(
         self,
         *scopes: str,
-        claims: str | None = None,
-        tenant_id: str | None = None,
-        enable_cae: bool = False,
+        claims: str | None = None,  # noqa: ARG002
+        tenant_id: str | None = None,  # noqa: ARG002
+        enable_cae: bool = False,  # noqa: ARG002
         **_: object,
     ) -> AccessToken:
         """A token whose audience is the scope without `/.default`; the scopes are kept."""

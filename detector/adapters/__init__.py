@@ -1,0 +1,1 @@
+"""What does the I/O; each module implements one port and none imports another."""
