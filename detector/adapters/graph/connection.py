@@ -75,9 +75,7 @@ class _Sdk:
         self.root = root
         self._timeout_seconds = timeout_seconds
         self._transport = httpx.AsyncHTTPTransport()
-        http = _without_retries(
-            httpx.AsyncClient(transport=self._transport, timeout=timeout_seconds)
-        )
+        http = _without_retries(self._transport, timeout_seconds)
         authentication = AzureIdentityAuthenticationProvider(
             credential, scopes=[f"{root}/.default"], allowed_hosts=[allowed_host]
         )
@@ -117,15 +115,19 @@ class _Sdk:
         await self._transport.aclose()  # the SDK's own transport forwards no aclose (1.5.2)
 
 
-def _without_retries(client: "httpx.AsyncClient") -> "httpx.AsyncClient":
-    """The client with the SDK's middleware, whose retry handler sends once."""
+def _without_retries(
+    transport: "httpx.AsyncHTTPTransport", timeout_seconds: float
+) -> "httpx.AsyncClient":
+    """A client with the SDK's middleware, whose retry handler sends once."""
+    import httpx
     from kiota_http.middleware.options import RetryHandlerOption
     from msgraph.graph_request_adapter import options
     from msgraph_core import GraphClientFactory  # type: ignore[import-untyped]
 
     once = RetryHandlerOption(max_retries=0, should_retry=False)
     prepared: httpx.AsyncClient = GraphClientFactory.create_with_default_middleware(
-        client=client, options={**options, RetryHandlerOption.get_key(): once}
+        client=httpx.AsyncClient(transport=transport, timeout=timeout_seconds),
+        options={**options, RetryHandlerOption.get_key(): once},
     )
     return prepared
 
