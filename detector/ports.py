@@ -1,7 +1,7 @@
 """What the use cases need of the world: rows that can be written conditionally, and alert sinks."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from detector.core.episode import Delivery
@@ -107,22 +107,61 @@ class Rows(Protocol):
 
 
 class DeliveryError(Exception):
-    """The sink did not take the alert, and certainly nothing was created."""
+    """The sink did not take it, and certainly created nothing more than `progress` says."""
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        """`retry_after`: seconds the sink asked to wait, None when it did not say."""
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, progress: Delivery | None = None
+    ) -> None:
+        """`retry_after`: seconds the sink asked to wait; `progress`: what was done before."""
         super().__init__(message)
         self.retry_after = retry_after
+        self.progress = progress
 
 
 class OutcomeUnknownError(Exception):
-    """The sink may or may not have taken the alert: look it up before sending it again."""
+    """The sink may or may not have taken it: look it up before sending it again."""
+
+    def __init__(self, message: str, *, progress: Delivery | None = None) -> None:
+        """`progress`: what was certainly done before."""
+        super().__init__(message)
+        self.progress = progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Storm control: how many alerts a sink may create in a minute and in an hour."""
+
+    per_minute: int
+    per_hour: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surge:
+    """More alerts than the limits let through: how many wait, and the gravest of them."""
+
+    surge_id: str
+    opened_at: int
+    waiting: int
+    alerts: Sequence[Evidence]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """What a person made of an incident: Graph's words, classification "" where none was given."""
+
+    resolved: bool
+    classification: str
+    incident_id: str
 
 
 class AlertSink(Protocol):
-    """Takes alerts to where responders see them; at most one incident for each episode."""
+    """Takes alerts to where responders see them; at most one incident for each episode.
+
+    The methods with a body are for sinks that create no incidents; others override them.
+    """
 
     name: str
+    limits: Limits | None = None
 
     async def deliver(self, evidence: Evidence, delivery: Delivery, now: int) -> Delivery:
         """Tell of a revision; returns the delivery with what the sink calls it.
@@ -131,6 +170,21 @@ class AlertSink(Protocol):
         earlier try may have got through. Raises DeliveryError or OutcomeUnknownError.
         """
         ...
+
+    async def reconcile(self, evidence: Evidence, delivery: Delivery, now: int) -> Delivery:
+        """Some time after an unknown outcome: close what late duplicates have appeared."""
+        del evidence, now
+        return replace(delivery, reconcile_at=0)
+
+    async def announce(self, surge: Surge, delivery: Delivery, now: int) -> Delivery:
+        """Tell once of a surge; raises as `deliver` does."""
+        del surge, now
+        return delivery
+
+    async def resolution(self, delivery: Delivery) -> Resolution | None:
+        """What a person made of the delivery's incident, None where there is no incident."""
+        del delivery
+        return None
 
 
 ForEach = Callable[[Iterable[Awaitable[None]]], Awaitable[None]]

@@ -8,11 +8,12 @@ from rich.markup import escape
 from detector.core.episode import Delivery, Transition
 from detector.core.evidence import Evidence
 from detector.core.report import clock_time, first_steps, held, story, title
+from detector.ports import AlertSink
 
 _STYLES = {"high": "bold red", "medium": "bold yellow", "low": "bold cyan"}
 
 
-class ConsoleSink:
+class ConsoleSink(AlertSink):
     """Prints an alert when it opens, a line when it changes."""
 
     name = "console"

@@ -9,7 +9,7 @@ from detector.core.episode import Delivery
 from detector.core.evidence import Evidence
 from detector.core.instant import format_instant
 from detector.core.report import first_steps, held, story, title
-from detector.ports import DeliveryError
+from detector.ports import AlertSink, DeliveryError
 
 
 def alert_document(evidence: Evidence) -> dict[str, object]:
@@ -25,7 +25,7 @@ def alert_document(evidence: Evidence) -> dict[str, object]:
     }
 
 
-class JsonLinesSink:
+class JsonLinesSink(AlertSink):
     """Appends one line for each revision of an episode."""
 
     name = "file"

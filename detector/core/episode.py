@@ -54,6 +54,7 @@ class Delivery:
     reconcile_at: int = 0
     alert_id: str = ""
     incident_id: str = ""
+    sent_severity: str = ""
     error: str = ""
 
 

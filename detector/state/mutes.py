@@ -1,5 +1,6 @@
 """Mutes: a person's or a classification's wish not to hear of a user, owned, reasoned, expiring."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from detector.core.instant import format_instant, parse_instant
@@ -21,9 +22,11 @@ class Mute:
     created_at: int
     expires_at: int
 
-    def holds(self, gates: tuple[str, ...], now: int) -> bool:
-        """Whether it covers every gate that held, now."""
-        return now < self.expires_at and (self.rule == ANY_RULE or set(gates) == {self.rule})
+
+def covers(mutes: Iterable[Mute], gates: Iterable[str], now: int) -> bool:
+    """Whether mutes that have not expired hold back every gate."""
+    rules = {mute.rule for mute in mutes if now < mute.expires_at}
+    return ANY_RULE in rules or (bool(rules) and rules.issuperset(gates))
 
 
 class Mutes:

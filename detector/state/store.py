@@ -8,6 +8,7 @@ from detector.state.ledger import Ledger
 from detector.state.marks import Marks
 from detector.state.meta import Meta
 from detector.state.mutes import Mutes
+from detector.state.outbox import Outbox
 from detector.state.windows import Windows
 
 
@@ -20,6 +21,7 @@ class State:
         self.ledger = Ledger(rows)
         self.marks = Marks(rows)
         self.episodes = Episodes(rows)
+        self.outbox = Outbox(rows, self.episodes)
         self.evidence = EvidenceStore(rows)
         self.windows = Windows(rows)
         self.mutes = Mutes(rows)

@@ -1,0 +1,130 @@
+"""The conditional writes behind sending: deliveries, the budget of creations, the surge."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import msgspec
+
+from detector.core.activity import digest
+from detector.core.episode import Delivery, Episode
+from detector.core.instant import HOUR, MINUTE
+from detector.ports import (
+    ConflictError,
+    Limits,
+    Operation,
+    Row,
+    Rows,
+    StoreUnavailableError,
+    Transaction,
+    Values,
+)
+from detector.state.episodes import Episodes
+from detector.state.keys import META, VERSION
+
+T = TypeVar("T")
+
+_TRIES = 8
+_BUDGETS, _SURGES = "budgets", "surges"
+SURGE_LASTS = 24 * HOUR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Spent:
+    """Creations counted in the minute and the hour that begin at these instants."""
+
+    minute: int = 0
+    in_minute: int = 0
+    hour: int = 0
+    in_hour: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurgeState:
+    """The surge of one sink: at most one in 24 hours."""
+
+    surge_id: str
+    opened_at: int
+    delivery: Delivery = field(default_factory=Delivery)
+
+
+class Outbox:
+    """Compare-and-set writes that several hosts may try at once."""
+
+    def __init__(self, rows: Rows, episodes: Episodes) -> None:
+        """Keep the rows and the episodes."""
+        self._rows = rows
+        self._episodes = episodes
+
+    async def record(self, episode: Episode, sink: str, before: Delivery, after: Delivery) -> bool:
+        """Write a sink's delivery into the episode's current row; False when another was first.
+
+        The row may have moved on meanwhile (worse, closed); only this sink's entry is changed.
+        """
+        for _ in range(_TRIES):
+            stored = await self._episodes.get(episode.user, episode.number)
+            if stored is None or stored.episode.deliveries.get(sink, Delivery()) != before:
+                return False
+            deliveries: Mapping[str, Delivery] = {**stored.episode.deliveries, sink: after}
+            try:
+                await self._episodes.write(replace(stored.episode, deliveries=deliveries), stored)
+            except ConflictError:
+                continue
+            return True
+        message = f"episode {episode.episode_id}: changed under {_TRIES} writes in a row"
+        raise StoreUnavailableError(message)
+
+    async def take(self, sink: str, limits: Limits, now: int) -> bool:
+        """Take one creation from the budget that all hosts share; False when it is spent."""
+        for _ in range(_TRIES):
+            row = await self._rows.get(META, _BUDGETS, _key(sink))
+            spent = _body(row, _Spent) or _Spent()
+            minute, hour = now - now % MINUTE, now - now % HOUR
+            in_minute = spent.in_minute if spent.minute == minute else 0
+            in_hour = spent.in_hour if spent.hour == hour else 0
+            if in_minute >= limits.per_minute or in_hour >= limits.per_hour:
+                return False
+            after = _Spent(minute=minute, in_minute=in_minute + 1, hour=hour, in_hour=in_hour + 1)
+            if await self._write(_BUDGETS, sink, after, row):
+                return True
+        return False
+
+    async def surge(self, sink: str, now: int) -> SurgeState:
+        """The sink's current surge; a new one where the last is over."""
+        state = _body(await self._rows.get(META, _SURGES, _key(sink)), SurgeState)
+        if state is not None and now - state.opened_at < SURGE_LASTS:
+            return state
+        return SurgeState(surge_id=digest("surge", sink, str(now)).hex(), opened_at=now)
+
+    async def record_surge(self, sink: str, before: SurgeState, after: SurgeState) -> bool:
+        """Write the surge; False when another host was first."""
+        row = await self._rows.get(META, _SURGES, _key(sink))
+        known = _body(row, SurgeState)
+        is_new = known is None or known.surge_id != before.surge_id
+        if not is_new and known != before:
+            return False
+        if is_new and known is not None and before.opened_at - known.opened_at < SURGE_LASTS:
+            return False
+        return await self._write(_SURGES, sink, after, row)
+
+    async def _write(
+        self, partition: str, sink: str, body: _Spent | SurgeState, row: Row | None
+    ) -> bool:
+        values: Values = {"V": VERSION, "Sink": sink, "Body": msgspec.json.encode(body).decode()}
+        if row is None:
+            operation = Operation("insert", _key(sink), values)
+        else:
+            operation = Operation("replace", _key(sink), values, row.etag)
+        try:
+            await self._rows.submit(Transaction(META, partition, [operation]))
+        except ConflictError:
+            return False
+        return True
+
+
+def _key(sink: str) -> str:
+    return digest(sink, size=8).hex()
+
+
+def _body(row: Row | None, kind: type[T]) -> T | None:
+    return msgspec.json.decode(str(row.values["Body"]), type=kind) if row else None
