@@ -68,12 +68,12 @@ type appOptions = {
 type incidentOptions = {
   @description('Most incidents created in a minute (40): storm control.')
   @minValue(1)
-  @maxValue(150)
+  @maxValue(50)
   createsPerMinute: int?
 
   @description('Most incidents created in an hour (1200).')
   @minValue(1)
-  @maxValue(9000)
+  @maxValue(1500)
   createsPerHour: int?
 
   @description('Graph version of createAlert (beta). Change it when Microsoft promotes the operation.')
@@ -81,7 +81,7 @@ type incidentOptions = {
 
   @description('Seconds one Graph request may take (20).')
   @minValue(1)
-  @maxValue(100)
+  @maxValue(60)
   graphTimeoutSeconds: int?
 
   @description('Microsoft Graph cloud (global).')
