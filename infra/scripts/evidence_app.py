@@ -89,12 +89,3 @@ def register(api: Api, wanted: Registration) -> str:
     else:
         api.send("PATCH", f"servicePrincipals/{principal['id']}", assignment)
     return str(found["appId"])
-
-
-def remove(api: Api, wanted: Registration) -> bool:
-    """Deletes the registration; False when there is none. Raises CloudError."""
-    found = find(api, wanted)
-    if found is None:
-        return False
-    api.send("DELETE", f"applications/{found['id']}")
-    return True

@@ -105,9 +105,10 @@ def graph(api: Api, outputs: Mapping[str, str]) -> Iterator[Leftover]:
     path = f"servicePrincipals/{outputs['DETECTOR_IDENTITY_PRINCIPAL_ID']}"
     if api.find(path):
         for assignment in api.rows(f"{path}/appRoleAssignments"):
+            address = f"{path}/appRoleAssignments/{assignment['id']}"
             yield Leftover(
-                what=f"permission  {assignment['appRoleId']} in {assignment['resourceDisplayName']}",
-                remove=partial(api.send, "DELETE", f"{path}/appRoleAssignments/{assignment['id']}"),
+                what=f"permission  {assignment['appRoleId']} {assignment['resourceDisplayName']}",
+                remove=partial(api.send, "DELETE", address),
             )
     name = f"{outputs['DETECTOR_IDENTITY_NAME']}-evidence"
     application = api.find(f"applications(uniqueName='{name}')")
