@@ -94,7 +94,8 @@ class Api:
             with urllib.request.urlopen(request, timeout=self.timeout_seconds) as answer:
                 text = answer.read()
         except urllib.error.HTTPError as error:
-            detail = error.read().decode(errors="replace")[:500]
+            with error:
+                detail = error.read().decode(errors="replace")[:500]
             raise CloudError(f"{method} {path}: {error.code} {detail}", error.code) from error
         except OSError as error:
             raise CloudError(f"{method} {address}: {error}") from error

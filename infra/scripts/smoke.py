@@ -66,7 +66,8 @@ def health(url: str) -> str | None:
     try:
         with urllib.request.urlopen(url, timeout=20) as answer:
             return f"HTTP {answer.status}"
-    except urllib.error.HTTPError:
+    except urllib.error.HTTPError as error:
+        error.close()
         return None
     except OSError as error:
         raise CloudError(f"{url}: {error}") from error
