@@ -59,6 +59,18 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def deploy(
+    options: argparse.Namespace, run: Az, sleep: Callable[[float], None]
+) -> tuple[Path, frozenset[str]]:
+    """The package that was sent, and the functions that did not appear."""
+    package = options.package or ROOT / "dist" / f"confluence-mining-detector-{version(ROOT)}.zip"
+    if not options.package:
+        build(ROOT, package)
+    where = {"group": options.resource_group, "app": options.app}
+    publish(run, package=package, **where)
+    return package, wait(run, attempts=options.attempts, sleep=sleep, **where)
+
+
 def main(
     arguments: Sequence[str] | None = None,
     *,
@@ -67,18 +79,8 @@ def main(
 ) -> int:
     """Runs the script and returns its exit code."""
     options = parse(arguments)
-    package = options.package or ROOT / "dist" / f"confluence-mining-detector-{version(ROOT)}.zip"
     try:
-        if not options.package:
-            build(ROOT, package)
-        publish(run, group=options.resource_group, app=options.app, package=package)
-        missing = wait(
-            run,
-            group=options.resource_group,
-            app=options.app,
-            attempts=options.attempts,
-            sleep=sleep,
-        )
+        package, missing = deploy(options, run, sleep)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         print(f"publish: {error}", file=sys.stderr)
         return USAGE
