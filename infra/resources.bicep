@@ -115,6 +115,7 @@ var namespaceName = namespaceIsNew ? 'evhns-cfmining-${suffix}' : last(namespace
 var namespaceId = namespaceIsNew
   ? resourceId('Microsoft.EventHub/namespaces', namespaceName)
   : existingEventHubNamespaceId
+var namespaceIsNear = namespaceIsNew || namespaceParts[2] == subscription().subscriptionId
 var hostAccountName = 'stcfhost${token}'
 var stateAccountName = 'stcfstate${token}'
 var hostAccountId = resourceId('Microsoft.Storage/storageAccounts', hostAccountName)
@@ -372,7 +373,7 @@ module alerts 'modules/alerts.bicep' = if (operations.?alerts ?? true) {
     tags: tags
     appName: appName
     workspaceId: workspaceFacts.outputs.id
-    namespaceId: namespaceId
+    namespaceId: namespaceIsNear ? namespaceId : ''
     sasIsOn: defenderStreaming || !namespaceIsNew
     writesRows: writesRows
     emails: alertEmails

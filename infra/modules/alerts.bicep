@@ -21,8 +21,8 @@ param appName string
 @minLength(1)
 param workspaceId string
 
-@description('Namespace of the hub.')
-@minLength(1)
+@description('Namespace of the hub; empty when it is in another subscription, where these alerts cannot look.')
+@maxLength(512)
 param namespaceId string
 
 @description('SAS keys of the namespace are valid.')
@@ -150,7 +150,7 @@ resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
     kind: 'LogAlert'
     properties: {
       displayName: 'Confluence mining detector: ${alert.title}'
-      description: 'See docs/operations.md, alert ${alert.name}.'
+      description: 'See docs/alerts.md, ${alert.name}.'
       severity: alert.severity
       enabled: true
       scopes: [workspaceId]
@@ -178,12 +178,12 @@ resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
   }
 ]
 
-resource hubThrottled 'Microsoft.Insights/metricAlerts@2018-03-01' = {
+resource hubThrottled 'Microsoft.Insights/metricAlerts@2018-03-01' = if (!empty(namespaceId)) {
   name: '${prefix}-hub-throttled'
   location: 'global'
   tags: tags
   properties: {
-    description: 'The namespace refuses requests: raise its throughput units. See docs/operations.md.'
+    description: 'The namespace refuses requests: raise its throughput units. See docs/alerts.md.'
     severity: 2
     enabled: true
     scopes: [namespaceId]
@@ -209,12 +209,12 @@ resource hubThrottled 'Microsoft.Insights/metricAlerts@2018-03-01' = {
 }
 
 // Who uses a SAS key is only logged on Premium namespaces; who fetches or changes one is always in the activity log.
-resource sasKeys 'Microsoft.Insights/activityLogAlerts@2020-10-01' = if (sasIsOn) {
+resource sasKeys 'Microsoft.Insights/activityLogAlerts@2020-10-01' = if (sasIsOn && !empty(namespaceId)) {
   name: '${prefix}-sas-keys'
   location: 'global'
   tags: tags
   properties: {
-    description: 'Somebody read or changed a SAS key of the namespace. Expected once, when the Defender stream is connected.'
+    description: 'Somebody read or changed a SAS key of the namespace. Expected once, when the Defender stream is connected. See docs/alerts.md.'
     enabled: true
     scopes: [namespaceId]
     condition: {
