@@ -12,6 +12,7 @@ param existingWorkspaceId = readEnvironmentVariable('EXISTING_WORKSPACE_ID', '')
 param existingEventHubNamespaceId = readEnvironmentVariable('EXISTING_EVENTHUB_NAMESPACE_ID', '')
 param evidenceAppClientId = readEnvironmentVariable('EVIDENCE_APP_CLIENT_ID', '')
 param operatorPrincipalId = readEnvironmentVariable('OPERATOR_PRINCIPAL_ID', '')
+param operatorPrincipalType = readEnvironmentVariable('OPERATOR_PRINCIPAL_TYPE', 'Group')
 
 // Tuning needs no new package: change, deploy, done. Keys are those of detector/policies/recommended.json.
 param policyOverrides = {}

@@ -62,15 +62,25 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def health(url: str) -> str | None:
-    """The state the health page reports; None while it is not healthy. Raises CloudError."""
+    """What the health page says; None while something else answers. Raises CloudError.
+
+    What it finds wrong is no failure of this step: a stream that was silent until now is one.
+    """
     try:
         with urllib.request.urlopen(url, timeout=20) as answer:
-            return f"HTTP {answer.status}"
+            text = answer.read()
     except urllib.error.HTTPError as error:
-        error.close()
-        return None
+        with error:
+            text = error.read()
     except OSError as error:
         raise CloudError(f"{url}: {error}") from error
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return None
+    if "status" not in document:
+        return None
+    return "; ".join([document["status"], *document.get("faults", [])])
 
 
 def counted(row: Document | None) -> str | None:

@@ -289,7 +289,11 @@ def test_the_outputs_of_the_deployment_are_the_defaults(monkeypatch, capsys):
     assert "incident, close" in capsys.readouterr().out
 
 
-def test_a_health_page_that_is_red_is_not_healthy(graph):
+def test_what_the_health_page_finds_wrong_is_told_and_no_failure(graph):
+    assert smoke.health(f"{graph.root}/v1.0/health") == "unhealthy; hub/3: no event for 30,000 s"
+
+
+def test_an_answer_that_is_no_health_page_does_not_count(graph):
     assert smoke.health(f"{graph.root}/v1.0/anything") is None
 
 
