@@ -113,11 +113,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
             ]
       }
     }
-    siteConfig: {
-      ftpsState: 'Disabled'
-      http20Enabled: true
-      minTlsVersion: '1.2'
-    }
+    siteConfig: { minTlsVersion: '1.2' }
   }
 
   resource appSettings 'config' = {
