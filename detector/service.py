@@ -68,7 +68,7 @@ class Service:
         try:
             await self.tick()
         except StoreUnavailableError as error:
-            self.log({"event": "evaluated", "error": str(error)})
+            self.log({"event": "unavailable", "reason": str(error)})
 
     async def tick(self) -> None:
         """Evaluate, then dispatch. Raises StoreUnavailableError; the next tick takes over."""

@@ -1,9 +1,11 @@
 """The composition root: settings in, a running detector out. The only place that names adapters."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from detector.adapters.sqlite import SqliteRows
 from detector.core.policy import Policy
@@ -11,10 +13,13 @@ from detector.core.vocabulary import Vocabulary
 from detector.dispatch import Dispatcher
 from detector.evaluate import Evaluator
 from detector.policies import load_policy
-from detector.ports import AlertSink, Rows
+from detector.ports import AlertSink, Limits, Rows
 from detector.settings import Settings, SettingsError
 from detector.sources.cloud_app_events import CloudAppEvents
 from detector.state.store import State
+
+if TYPE_CHECKING:
+    from detector.adapters.graph.client import GraphClient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +86,59 @@ def make_source(detector: Detector, settings: Settings, *, clocked: bool = False
 
 
 def make_sinks(settings: Settings) -> list[AlertSink]:
-    """The sinks the settings ask for; `none` is an empty list."""
+    """The sinks the settings ask for; one at most creates incidents, `none` is an empty list."""
     sinks: list[AlertSink] = []
+    if settings.sink == "defender":
+        sinks.append(_defender(settings))
+    elif settings.sink == "sentinel":
+        sinks.append(_sentinel(settings))
     if settings.alerts_file:
         from detector.adapters.json_lines import JsonLinesSink
 
         sinks.append(JsonLinesSink(Path(settings.alerts_file)))
     return sinks
+
+
+def _defender(settings: Settings) -> AlertSink:
+    from detector.adapters.graph.sink import DefenderSink
+
+    async def connect_to_graph() -> "GraphClient":
+        from azure.identity.aio import DefaultAzureCredential
+
+        from detector.adapters.graph.connection import connect
+
+        return connect(
+            settings.graph,
+            DefaultAzureCredential(),
+            alerts_version=settings.graph_alerts_version,
+            allowed_host=urlsplit(settings.graph).hostname or "",
+            timeout_seconds=settings.graph_timeout_seconds,
+        )
+
+    limits = Limits(per_minute=settings.creates_per_minute, per_hour=settings.creates_per_hour)
+    return DefenderSink(connect_to_graph, limits, evidence_url=settings.evidence_url)
+
+
+def _sentinel(settings: Settings) -> AlertSink:
+    from detector.adapters.logs_ingestion import SentinelSink, Upload
+
+    if not (settings.logs_endpoint and settings.logs_rule_id):
+        raise SettingsError(
+            "DETECTOR_SINK=sentinel needs DETECTOR_LOGS_ENDPOINT and DETECTOR_LOGS_RULE_ID"
+        )
+
+    async def connect_to_logs() -> Upload:
+        from azure.identity.aio import DefaultAzureCredential
+        from azure.monitor.ingestion.aio import LogsIngestionClient
+
+        credential = DefaultAzureCredential()
+        client = LogsIngestionClient(
+            settings.logs_endpoint, credential, retry_total=1, read_timeout=20
+        )
+
+        async def upload(rows: list[MutableMapping[str, Any]]) -> None:
+            await client.upload(settings.logs_rule_id, settings.logs_stream, rows)
+
+        return upload
+
+    return SentinelSink(connect_to_logs, evidence_url=settings.evidence_url)

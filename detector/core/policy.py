@@ -13,6 +13,7 @@ from detector.core.instant import HOUR
 
 SEVERITIES = ("informational", "low", "medium", "high")
 _DAYS_KEPT = 8
+_LONGEST_MUTE = 365
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
@@ -130,6 +131,8 @@ class Policy:
     severity_rules: tuple[SeverityRule, ...] = ()
     """The first that holds gives the severity; none: informational."""
     minimum_severity: str = "informational"
+    mute_days: int = 30
+    """How long a person's classification as benign mutes the user for the gates that held."""
     user_context: tuple[str, ...] = ()
     """AN1019 UserContext: account types (AccountType) that are privileged."""
     agent_filter: tuple[str, ...] = ()
@@ -149,6 +152,10 @@ class Policy:
         _require(
             self.minimum_severity in SEVERITIES,
             f"minimum_severity: {self.minimum_severity!r} is not one of {', '.join(SEVERITIES)}",
+        )
+        _require(
+            1 <= self.mute_days <= _LONGEST_MUTE,
+            f"mute_days: {self.mute_days} is not in 1 to {_LONGEST_MUTE}",
         )
         for group in ("access_threshold", "indicator_threshold"):
             for key, value in asdict(getattr(self, group)).items():

@@ -117,7 +117,7 @@ def _paragraphs(evidence: Evidence) -> list[str]:
         _section("Spaces", _counted(evidence.spaces)),
         _section("Benign look-alikes to rule out", [f"{n}: {q}" for n, q in look_alikes(evidence)]),
         _section("Pages", _counted(evidence.pages)),
-        _section("ATT&CK", techniques(evidence)),
+        _section("ATT&CK", _techniques(evidence)),
     ]
     return [section for section in sections if section]
 
@@ -152,6 +152,13 @@ def _searches(evidence: Evidence) -> list[str]:
         + (f"; then opened {', '.join(s.opened[:3])}" if s.opened else "")
         + (f"; took {', '.join(s.taken[:3])}" if s.taken else "")
         for s in sensitive
+    ]
+
+
+def _techniques(evidence: Evidence) -> list[str]:
+    return [
+        f"{t.identifier} {t.name}" + (f" (possible: {t.why})" if t.possible else "")
+        for t in techniques(evidence)
     ]
 
 
