@@ -12,6 +12,7 @@ import azure.functions as func
 from detector.core.instant import SECOND
 from detector.core.reading import Message
 from detector.service import Service, make_service
+from detector.settings import easy_auth_is_on
 
 app = func.FunctionApp()
 
@@ -20,6 +21,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _BATCH_SECONDS = 240
 """Below the host's functionTimeout: a timed-out batch would be checkpointed, that is, lost."""
+
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
 
 _services: dict[asyncio.AbstractEventLoop, Service] = {}
 
@@ -99,3 +108,15 @@ async def health(req: func.HttpRequest) -> func.HttpResponse:
     del req
     status, document = await _service().health()
     return func.HttpResponse(json.dumps(document), status_code=status, mimetype="application/json")
+
+
+@app.function_name("evidence")
+@app.route(route="evidence/{episode}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def evidence(req: func.HttpRequest) -> func.HttpResponse:
+    """An episode's page, for people whom Easy Auth has let in; 401 for everyone else."""
+    if not (easy_auth_is_on() and req.headers.get("X-MS-CLIENT-PRINCIPAL-ID")):
+        return func.HttpResponse("Sign in.", status_code=401)
+    page = await _service().evidence_page(req.route_params.get("episode", ""))
+    if page is None:
+        return func.HttpResponse("No such episode.", status_code=404)
+    return func.HttpResponse(page, headers=_PAGE_HEADERS, mimetype="text/html", charset="utf-8")

@@ -1,5 +1,6 @@
 """The detector as a host runs it: batches in, ticks, a clock and log lines around the use cases."""
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -7,6 +8,7 @@ from dataclasses import dataclass, replace
 from detector import telemetry
 from detector.core.instant import MINUTE, SECOND, format_instant
 from detector.core.reading import Message
+from detector.feedback import feedback
 from detector.housekeep import housekeep
 from detector.ingest import ingest
 from detector.policies import load_policy
@@ -25,6 +27,11 @@ SILENT_AFTER = 6 * 60 * MINUTE
 """A source without events for this long is a fault, not peace."""
 
 UNSENT_FOR = 60 * MINUTE
+
+FEEDBACK_MINUTES = 10
+"""How often people's classifications are read back."""
+
+_EPISODE_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +96,18 @@ class Service:
         sent = await self.detector.dispatcher.dispatch(self.clock())
         took = time.perf_counter() - started
         self.log(telemetry.dispatched(sent, now=now, seconds=took))
+        if now // MINUTE % FEEDBACK_MINUTES == 0:
+            heard = await feedback(state, self.detector.sinks, self.detector.policy, now)
+            self.log(telemetry.heard(heard))
+
+    async def evidence_page(self, episode_id: str) -> str | None:
+        """The page of an episode, None where there is none."""
+        from detector.page import render_page
+
+        if not _EPISODE_ID.fullmatch(episode_id):
+            return None
+        revisions = await self.detector.state.evidence.of(episode_id)
+        return render_page(revisions, rendered_at=self.clock()) if revisions else None
 
     async def housekeep(self) -> None:
         """Drop old days and what has expired."""

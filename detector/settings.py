@@ -67,3 +67,9 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
             f"{PREFIX}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
         ]
         raise SettingsError("; ".join(problems)) from error
+
+
+def easy_auth_is_on(environment: Mapping[str, str] | None = None) -> bool:
+    """Whether the platform checks who calls: without it nobody's identity header is to be believed."""
+    variables = os.environ if environment is None else environment
+    return variables.get("WEBSITE_AUTH_ENABLED", "").lower() == "true"

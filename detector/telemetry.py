@@ -11,6 +11,7 @@ from detector.core.policy import Policy
 from detector.core.rules import GATES, Verdict
 from detector.dispatch import DispatchReport
 from detector.evaluate import EvaluateReport
+from detector.feedback import FeedbackReport
 from detector.housekeep import HousekeepReport
 from detector.ingest import IngestReport
 
@@ -78,6 +79,17 @@ def housekept(report: HousekeepReport, *, seconds: float) -> Line:
         "rows_purged": report.rows_purged,
         "newer_schema_rows": report.newer_schema_rows,
         "seconds": round(seconds, 3),
+    }
+
+
+def heard(report: FeedbackReport) -> Line:
+    """One round of feedback."""
+    return {
+        "event": "feedback",
+        "asked": report.asked,
+        "failed": report.failed,
+        "resolved": len(report.resolved),
+        "muted": len(report.muted),
     }
 
 

@@ -31,6 +31,7 @@ class Detector:
     vocabulary: Vocabulary
     evaluator: Evaluator
     dispatcher: Dispatcher
+    sinks: Sequence[AlertSink]
 
 
 def open_rows(store: str, settings: Settings) -> Rows:
@@ -75,6 +76,7 @@ def make_detector(rows: Rows, policy: Policy, sinks: Sequence[AlertSink]) -> Det
         vocabulary=vocabulary,
         evaluator=evaluator,
         dispatcher=Dispatcher(state=state, policy=policy, sinks=sinks),
+        sinks=sinks,
     )
 
 

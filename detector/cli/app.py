@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from detector.cli import counters, kql, policy, run, sample, score
+from detector.cli import alerts, counters, forget, kql, mutes, policy, run, sample, score, why
 from detector.cli.common import err
 from detector.cli.inputs import InputError
 from detector.core.policy import PolicyError
@@ -21,6 +21,10 @@ app = typer.Typer(
 app.command()(run.run)
 app.command()(score.score)
 app.command()(counters.counters)
+app.add_typer(alerts.app, name="alerts")
+app.command()(why.why)
+app.add_typer(mutes.app, name="mutes")
+app.command()(forget.forget)
 app.command()(kql.kql)
 app.add_typer(policy.app, name="policy")
 app.command()(sample.sample)

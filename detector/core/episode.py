@@ -63,7 +63,8 @@ class Episode:
     """One row, one deterministic id, one incident.
 
     `as_of` is the latest instant that was judged and never decreases. `revision` grows with
-    everything a sink should be told. The measures are the worst seen while the episode lasted.
+    everything a sink should be told; `told_actions` is the total it was told of last. The measures
+    are the worst seen while the episode lasted.
     """
 
     episode_id: str
@@ -82,6 +83,7 @@ class Episode:
     gates: tuple[str, ...]
     sessions: int
     total_actions: int
+    told_actions: int
     severity: str
     source_alone: bool
     revision: int = 1
@@ -115,11 +117,12 @@ def episode_id(user: str, number: int, opened_at: int) -> str:
 
 
 def is_worse(judgement: Judgement, episode: Episode) -> bool:
-    """A graver indicator, more sessions, or a total past the next power of two."""
+    """A graver indicator or severity, more sessions, or a total past the next power of two."""
     return (
         gravity(judgement.verdict.indicator or "") < gravity(episode.indicator)
+        or SEVERITIES.index(judgement.severity) > SEVERITIES.index(episode.severity)
         or len(judgement.verdict.findings) > episode.sessions
-        or judgement.total_actions.bit_length() > episode.total_actions.bit_length()
+        or judgement.total_actions.bit_length() > episode.told_actions.bit_length()
     )
 
 
@@ -142,7 +145,7 @@ def advance(episode: Episode | None, judgement: Judgement) -> Change | None:
         return close(episode, at, Ending.AGE), Transition.CLOSED
     if is_worse(judgement, episode):
         return _worsen(episode, judgement), Transition.ESCALATED
-    return replace(episode, as_of=at), None
+    return _grown(episode, judgement), None
 
 
 def look_back(episodes: Sequence[Episode], judgement: Judgement, now: int) -> Change | None:
@@ -182,23 +185,32 @@ def _may_reopen(episode: Episode, at: int) -> bool:
     return episode.ending is Ending.BELOW and at - episode.closed_at <= REOPEN_WITHIN
 
 
-def _worsen(episode: Episode, judgement: Judgement) -> Episode:
+def _grown(episode: Episode, judgement: Judgement) -> Episode:
+    """The episode with what the verdict adds to its measures; nobody needs to be told."""
     verdict = judgement.verdict
     summary = verdict.user_summary
+    first = summary.first_activity if summary else verdict.at
     return replace(
         episode,
         as_of=max(verdict.at, episode.as_of),
-        revision=episode.revision + 1,
-        indicator=min(episode.indicator, verdict.indicator or "", key=gravity),
         gates=_gates(verdict, episode.gates),
-        sessions=max(episode.sessions, len(verdict.findings)),
         total_actions=max(episode.total_actions, judgement.total_actions),
-        first_activity=min(
-            episode.first_activity, summary.first_activity if summary else verdict.at
-        ),
+        first_activity=min(episode.first_activity, first),
         last_activity=max(episode.last_activity, summary.last_activity if summary else 0),
-        severity=max(episode.severity, judgement.severity, key=SEVERITIES.index),
         source_alone=episode.source_alone or judgement.source_alone,
+    )
+
+
+def _worsen(episode: Episode, judgement: Judgement) -> Episode:
+    """A revision that every sink is told."""
+    grown = _grown(episode, judgement)
+    return replace(
+        grown,
+        revision=episode.revision + 1,
+        told_actions=grown.total_actions,
+        indicator=min(episode.indicator, judgement.verdict.indicator or "", key=gravity),
+        sessions=max(episode.sessions, len(judgement.verdict.findings)),
+        severity=max(episode.severity, judgement.severity, key=SEVERITIES.index),
     )
 
 
@@ -221,6 +233,7 @@ def _open(number: int, judgement: Judgement) -> Episode:
         gates=_gates(verdict, ()),
         sessions=len(verdict.findings),
         total_actions=judgement.total_actions,
+        told_actions=judgement.total_actions,
         severity=judgement.severity,
         source_alone=judgement.source_alone,
     )

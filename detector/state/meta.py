@@ -10,7 +10,7 @@ from detector.core.instant import format_instant, parse_instant
 from detector.ports import Operation, Row, Rows, Transaction, Values
 from detector.state.keys import META, VERSION, transactions
 
-_FACTS, _SOURCES, _UNMAPPED = "meta", "sources", "unmapped"
+_FACTS, _SOURCES, _UNMAPPED, _AUDIT = "meta", "sources", "unmapped", "audit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +91,17 @@ class Meta:
         counts = {str(r.values["ActionType"]): r.values["Count"] for r in rows}
         pairs = [(name, n) for name, n in counts.items() if isinstance(n, int)]
         return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
+
+    async def add_audit(self, action: str, user: str, rows: int, now: int) -> None:
+        """Keep that something was done to a user's data; the user is a hash."""
+        at = format_instant(now)
+        values: Values = {"V": VERSION, "Action": action, "User": user, "Rows": rows, "At": at}
+        operation = Operation("upsert", f"{now:020d}|{user}", values)
+        await self._rows.submit(Transaction(META, _AUDIT, [operation]))
+
+    async def audit(self) -> list[Row]:
+        """Every audit line, oldest first."""
+        return await self._rows.scan(META, _AUDIT)
 
 
 def _source(row: Row) -> SourceState:
