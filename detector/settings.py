@@ -70,6 +70,6 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def easy_auth_is_on(environment: Mapping[str, str] | None = None) -> bool:
-    """Whether the platform checks who calls: without it nobody's identity header is to be believed."""
+    """Whether the platform checks who calls: without it no identity header is believed."""
     variables = os.environ if environment is None else environment
     return variables.get("WEBSITE_AUTH_ENABLED", "").lower() == "true"
