@@ -8,16 +8,19 @@ from detector.core.episode import Delivery
 from detector.core.evidence import Evidence
 
 Value = str | bool | int | float | bytes
-"""What a column may hold: int is 64 bits; one column of a row may be bytes, at most 700 KiB."""
+"""What a column may hold: int is 64 bits; one column of a row may be bytes, at most 700 KiB.
+
+Texts are Unicode. Readers refuse lone surrogates; a store may replace one.
+"""
 
 Values = dict[str, Value]
-"""A row's columns while they are put together."""
+"""A row's columns while they are put together. Their names end in a letter."""
 
 MOST_OPERATIONS = 100
 """Operations in one transaction: Table Storage's limit."""
 
-MOST_BYTES = 3 << 20
-"""Payload of one transaction; the service's limit is 4 MiB of body."""
+MOST_BYTES = 1 << 20
+"""Estimated body of one transaction: a larger one holds up the event loop; the limit is 4 MiB."""
 
 
 class StoreUnavailableError(Exception):
@@ -28,12 +31,16 @@ class StoreUnavailableError(Exception):
 
 
 class ConflictError(Exception):
-    """A condition of a transaction did not hold; nothing of it was written."""
+    """A condition of a transaction did not hold; nothing of it was written.
+
+    Nothing by this sending, that is: where an adapter sends again because an answer was lost, the
+    condition may fail because the first sending was applied. So read again before deciding.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A stored row. `etag` never repeats within a store; it is kept verbatim."""
+    """A stored row. A key never gets the same `etag` again; it is kept verbatim."""
 
     partition: str
     key: str
@@ -45,8 +52,8 @@ class Row:
 class Operation:
     """One conditional write of a transaction.
 
-    upsert: no condition. insert: the row must not exist. replace: its etag must be `etag`.
-    delete: it must exist and, where `etag` is given, have it.
+    upsert: no condition. insert: the row must not exist. replace, delete: it must exist and,
+    where `etag` is given, have it. What is written replaces all columns.
     """
 
     kind: Literal["upsert", "insert", "replace", "delete"]
@@ -57,18 +64,29 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """At most 100 operations on different rows of one partition: all happen, or none."""
+    """1 to 100 operations on different rows of one partition: all happen, or none."""
 
     table: str
     partition: str
     operations: Sequence[Operation]
+
+    def __post_init__(self) -> None:
+        """Refuse what Table Storage would refuse, whatever the store."""
+        distinct = len({operation.key for operation in self.operations})
+        if not 0 < distinct == len(self.operations) <= MOST_OPERATIONS:
+            message = (
+                f"{self.table} {self.partition}: {len(self.operations)} operations on {distinct} "
+                f"rows; a transaction has 1 to {MOST_OPERATIONS}, each on its own row"
+            )
+            raise ValueError(message)
 
 
 class Rows(Protocol):
     """The storage port. Every method raises StoreUnavailableError when the store does not answer.
 
     A scan is not a snapshot: it reads pages in key order while others write. A table that does
-    not exist reads as empty and is made by the first write.
+    not exist reads as empty and is made by the first write. A row over the limits of ADR 0001 is
+    a ValueError where the store has limits.
     """
 
     async def submit(self, *transactions: Transaction) -> None:

@@ -49,18 +49,31 @@ def readable(row: Row) -> bool:
 
 
 def transactions(table: str, writes: Iterable[tuple[str, Operation]]) -> Iterator[Transaction]:
-    """Group (partition, operation) pairs into transactions within the limits."""
-    groups: dict[str, list[Operation]] = {}
+    """Group (partition, operation) pairs into transactions within the limits.
+
+    Of several operations on one row the last is kept: a transaction may name a row only once.
+    """
+    groups: dict[str, dict[str, Operation]] = {}
     for partition, operation in writes:
-        groups.setdefault(partition, []).append(operation)
+        groups.setdefault(partition, {})[operation.key] = operation
     for partition, operations in groups.items():
         batch: list[Operation] = []
         size = 0
-        for operation in operations:
-            weight = 500 + sum(len(v) for v in operation.values.values() if isinstance(v, bytes))
+        for operation in operations.values():
+            weight = _body(operation)
             if batch and (len(batch) == MOST_OPERATIONS or size + weight > MOST_BYTES):
                 yield Transaction(table, partition, batch)
                 batch, size = [], 0
             batch.append(operation)
             size += weight
         yield Transaction(table, partition, batch)
+
+
+def _body(operation: Operation) -> int:
+    """At most this many bytes in the request: base64 of bytes, escapes of text, and headers."""
+    values = operation.values.values()
+    return 2_000 + sum(
+        len(v) * 4 // 3 if isinstance(v, bytes) else 6 * len(v)
+        for v in values
+        if isinstance(v, str | bytes)
+    )
