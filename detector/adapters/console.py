@@ -14,7 +14,7 @@ _STYLES = {"high": "bold red", "medium": "bold yellow", "low": "bold cyan"}
 
 
 class ConsoleSink(AlertSink):
-    """Prints an alert when it opens, a line when it changes."""
+    """Prints an alert when it opens, a line when it becomes graver or ends."""
 
     name = "console"
 
@@ -25,7 +25,10 @@ class ConsoleSink(AlertSink):
     async def deliver(self, evidence: Evidence, delivery: Delivery, now: int) -> Delivery:
         """Print the alert; always succeeds."""
         if delivery.sent_revision and evidence.transition is not Transition.REOPENED:
-            self._print_change(evidence)
+            if evidence.transition is Transition.CLOSED or (
+                evidence.severity != delivery.sent_severity
+            ):
+                self._print_change(evidence)
         else:
             self._print_alert(evidence, now)
         return replace(delivery, alert_id=evidence.episode_id)
@@ -43,9 +46,11 @@ class ConsoleSink(AlertSink):
         self._console.print()
 
     def _print_change(self, evidence: Evidence) -> None:
+        now_is = "" if evidence.transition is Transition.CLOSED else " to"
         self._console.print(
-            f"{clock_time(evidence.frozen_at)}  [dim]{evidence.transition.value:<13}"
-            f" {_safe(title(evidence))} ({evidence.episode_id[:8]})[/]",
+            f"{clock_time(evidence.frozen_at)}  [dim]{evidence.transition.value}{now_is}[/] "
+            f"[{_STYLES.get(evidence.severity, 'bold')}]{evidence.severity.upper()}[/]  "
+            f"{_safe(title(evidence))}\n",
             soft_wrap=True,
         )
 

@@ -94,7 +94,7 @@ async def _run(
             await replay.feed(source.read(batch))
             await replay.catch_up()
         clock = await replay.finish()
-        _summarise(replay, clock, transitions, alerts, form)
+        _summarise(replay, clock, transitions, alerts, form, settings.store)
 
 
 def _summarise(
@@ -103,6 +103,7 @@ def _summarise(
     transitions: Counter[Transition],
     alerts: Sequence[Evidence],
     form: Format,
+    store: str,
 ) -> None:
     """What the stream held and what came of it; says so when nothing did."""
     read = total(replay.reports)
@@ -133,5 +134,8 @@ def _summarise(
     )
     for action, count in sorted(read.unmapped.items(), key=lambda pair: -pair[1])[:5]:
         out.print(f"  not in any table of the policy: {action} ({count:,})", markup=False)
+    if alerts:
+        shown = alerts[-1].episode_id[:8]
+        out.print(f"Look closer: python -m detector alerts show {shown} --store {store}")
     if not changed:
         out.print("Nothing changed: the store already held every event of this stream.")
