@@ -35,14 +35,18 @@ class Detector:
 
 
 def open_rows(store: str, settings: Settings) -> Rows:
-    """The store named `sqlite:PATH` or `azure`. Raises SettingsError for any other name."""
+    """The store named `sqlite:PATH` or `azure`. Raises SettingsError where it cannot be one."""
     kind, _, path = store.partition(":")
     if kind == "sqlite" and path:
         return SqliteRows(path)
     if store == "azure":
         from detector.adapters.azure_tables import open_tables
 
-        return open_tables(settings.state)
+        try:
+            return open_tables(settings.state)
+        except ValueError as error:
+            message = f"DETECTOR_STATE: {error}"
+            raise SettingsError(message) from error
     message = f"store {store!r}: write sqlite:PATH or azure"
     raise SettingsError(message)
 

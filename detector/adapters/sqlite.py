@@ -10,6 +10,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
@@ -99,19 +100,19 @@ class SqliteRows:
 
 
 def _open(path: Path, *, durable: bool) -> sqlite3.Connection:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
-        if durable:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-        else:
-            connection.execute("PRAGMA journal_mode = MEMORY")
-            connection.execute("PRAGMA synchronous = OFF")
-        connection.executescript(_SCHEMA)
-    except (sqlite3.Error, OSError) as error:
-        message = f"{path}: cannot be opened as a detector store ({error})"
-        raise StoreUnavailableError(message) from error
+    with ExitStack() as undo:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+            undo.callback(connection.close)
+            journal, synchronous = ("WAL", "FULL") if durable else ("MEMORY", "OFF")
+            connection.execute(f"PRAGMA journal_mode = {journal}")
+            connection.execute(f"PRAGMA synchronous = {synchronous}")
+            connection.executescript(_SCHEMA)
+        except (sqlite3.Error, OSError) as error:
+            message = f"{path}: cannot be opened as a detector store ({error})"
+            raise StoreUnavailableError(message) from error
+        undo.pop_all()
     return connection
 
 

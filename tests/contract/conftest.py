@@ -1,0 +1,35 @@
+"""The stores that pass the contract suites."""
+
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+
+import pytest
+
+from detector.adapters.azure_tables import open_tables
+from detector.adapters.sqlite import SqliteRows
+from detector.ports import Rows
+
+
+@pytest.fixture(params=["sqlite", "azurite"])
+def open_rows(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Rows]:
+    """Opens one empty store, as often as a test wants: each opening is like another host."""
+    if request.param == "sqlite":
+        return lambda: SqliteRows(tmp_path / "state.db")
+    account: str = request.getfixturevalue("azurite_account")
+    return lambda: open_tables(account)
+
+
+@pytest.fixture
+async def rows(open_rows: Callable[[], Rows]) -> AsyncGenerator[Rows]:
+    """An empty store."""
+    rows = open_rows()
+    yield rows
+    await rows.close()
+
+
+@pytest.fixture
+async def other_host(open_rows: Callable[[], Rows]) -> AsyncGenerator[Rows]:
+    """The same store, opened by somebody else."""
+    rows = open_rows()
+    yield rows
+    await rows.close()
