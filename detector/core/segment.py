@@ -86,13 +86,18 @@ def pack(activities: Sequence[Activity]) -> bytes:
 def unpack(data: bytes) -> list[Activity]:
     """The activities of a packed, perhaps compressed, payload. Raises SegmentError on others."""
     try:
-        return _unpack(_inflate(data) if data[:1] == b"z" else data[1:])
+        return _unpack(_raw(data))
     except _ERRORS as error:
         message = f"a segment of {len(data)} bytes cannot be read: {error}"
         raise SegmentError(message) from error
 
 
-def _inflate(data: bytes) -> bytes:
+def _raw(data: bytes) -> bytes:
+    if data[:1] == b"r":
+        return data[1:]
+    if data[:1] != b"z":
+        message = "neither raw nor compressed"
+        raise ValueError(message)
     inflater = zlib.decompressobj()
     raw = inflater.decompress(data[1:], _LARGEST)
     if inflater.unconsumed_tail or not inflater.eof:
