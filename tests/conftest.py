@@ -1,11 +1,17 @@
 """Fixtures for every test."""
 
 import pytest
+from hypothesis import settings
 
 from tests.support import pythons
 from tests.support.azurite import azurite, azurite_account, azurite_server
 
 __all__ = ["azurite", "azurite_account", "azurite_server"]
+
+# A shared machine is no stop watch: no deadline. `pytest --hypothesis-profile prove` tries harder.
+settings.register_profile("test", max_examples=100, deadline=None)
+settings.register_profile("prove", max_examples=5_000, deadline=None)
+settings.load_profile("test")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

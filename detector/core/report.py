@@ -45,8 +45,9 @@ def story(evidence: Evidence) -> str:
         facts.append(f"exported {_many(evidence.export_count, 'item')}")
     if evidence.download_count:
         facts.append(f"downloaded {_many(evidence.download_count, 'attachment')}")
-    places = _many(len(evidence.ip_addresses), "address")
-    return f"{_listed(facts)}, from {places}."
+    addresses = len(evidence.ip_addresses)
+    places = f", from {_many(addresses, 'address')}" if addresses else ""
+    return f"{_listed(facts)}{places}."
 
 
 def search_terms(evidence: Evidence) -> list[str]:

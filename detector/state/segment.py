@@ -93,8 +93,7 @@ def pack(activities: Sequence[Activity]) -> bytes:
 def unpack(data: bytes) -> list[Activity]:
     """The activities of a payload, compressed or not. Raises SegmentError on other bytes."""
     try:
-        raw = _inflate(data) if data[:1] == _COMPRESSED else data[1:]
-        sessions, actions, contexts, rows = _decode(raw)
+        sessions, actions, contexts, rows = _decode(_raw(data))
         return [
             Activity(
                 event_id,
@@ -115,7 +114,12 @@ def unpack(data: bytes) -> list[Activity]:
         raise SegmentError(message) from error
 
 
-def _inflate(data: bytes) -> bytes:
+def _raw(data: bytes) -> bytes:
+    if data[:1] == _PLAIN:
+        return data[1:]
+    if data[:1] != _COMPRESSED:
+        message = "neither plain nor compressed"
+        raise ValueError(message)
     inflater = zlib.decompressobj()
     raw = inflater.decompress(data[1:], _LARGEST)
     if inflater.unconsumed_tail or not inflater.eof:

