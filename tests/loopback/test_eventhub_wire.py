@@ -31,6 +31,7 @@ from tests.loopback.eventhub.frames import (
     encode_frame,
     read_frame,
 )
+from tests.loopback.eventhub.partition import Partition
 
 VALUES = [
     *(None, True, False, 0, -(2**63), 2**63 - 1, 1.5, "", "déjà", b"", bytes(300)),
@@ -82,6 +83,22 @@ def test_the_short_forms_other_clients_write_are_read(data, value):
 def test_an_unknown_constructor_is_an_error():
     with pytest.raises(ValueError, match="0x74"):
         decode(b"\x74\x00\x00\x00\x00")
+
+
+@pytest.mark.parametrize(
+    ("selector", "problem"),
+    [
+        pytest.param(
+            "amqp.annotation.x-opt-offset > '4096'",
+            "The supplied offset '4096' is invalid. The last offset in the system is '-1'",
+            id="offset-never-reached",
+        ),
+        pytest.param("x-opt-colour = 'red'", "is not understood", id="unknown-selector"),
+    ],
+)
+def test_a_reader_cannot_start_there(selector, problem):
+    with pytest.raises(ValueError, match=problem):
+        Partition("0").start(selector)
 
 
 async def test_a_link_without_a_token_is_refused():

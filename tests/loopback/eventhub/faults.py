@@ -1,4 +1,4 @@
-"""Faults a test may order; each happens once, then the peer behaves again."""
+"""Faults a test may order. A cut happens once, then the peer behaves again."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 class Faults:
     """What goes wrong next. Counts are of events, over all connections."""
 
+    down: bool = False
+    """Cut new connections at once; those that are open go on."""
     delay: float = 0.0
     """Seconds to wait before each delivery is taken and before each event is handed out."""
     drop_after_accepted: int | None = None

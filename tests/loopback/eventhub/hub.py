@@ -59,7 +59,7 @@ class Hub:
             data_dir.mkdir(parents=True, exist_ok=True)
         self.name, self.clock = name, clock
         self.groups = {group.lower() for group in ("$Default", *groups)}
-        self.created = Timestamp(clock() * 1000)
+        self.created = _created(data_dir and data_dir / f"{name}.created", int(clock() * 1000))
         self.partitions = {
             str(number): Partition(str(number), data_dir and data_dir / f"{name}-{number}.log")
             for number in range(partitions)
@@ -160,6 +160,15 @@ class Hub:
             "last_enqueued_time_utc": Timestamp(last.enqueued_ms) if last else NEVER,
             "is_partition_empty": last is None,
         }
+
+
+def _created(path: Path | None, now_ms: int) -> Timestamp:
+    """When the hub was made: `now_ms`, unless its folder knows better."""
+    if path and path.exists():
+        return Timestamp(path.read_text())
+    if path:
+        path.write_text(str(now_ms))
+    return Timestamp(now_ms)
 
 
 def _missing(address: str) -> str:

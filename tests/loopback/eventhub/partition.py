@@ -68,6 +68,12 @@ class Partition:
         kind, operator, value = match.groups()
         if value == "@latest" and kind != "enqueued-time":
             return len(self.events)
+        last = self.last.offset if self.last else -1
+        if kind == "offset" and int(value) > last:
+            raise ValueError(
+                f"The supplied offset '{value}' is invalid. "
+                f"The last offset in the system is '{last}'"
+            )
         bisect = bisect_left if operator == ">=" else bisect_right
         return bisect(self.events, int(value), key=_KEYS[kind])
 

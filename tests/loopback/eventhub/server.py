@@ -100,6 +100,9 @@ class LoopbackHub:
             connection.abort()
 
     async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
+        if self.faults.down:
+            writer.transport.abort()
+            return
         connection = Connection(self._hub, self._key, self.faults, reader, writer)
         task = asyncio.current_task()
         assert task is not None
