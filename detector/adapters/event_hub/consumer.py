@@ -1,0 +1,167 @@
+"""Consuming: the events of a hub to a handler, at least once, without a Functions host."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, cast
+
+from azure.eventhub import CloseReason, EventData
+from azure.eventhub.aio import EventHubConsumerClient, PartitionContext
+from azure.eventhub.amqp import AmqpMessageBodyType
+
+from detector.adapters.event_hub.client import EventHubUnavailableError
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_TICKS = 10
+"""In a microsecond."""
+
+
+class Received(NamedTuple):
+    """One event. `enqueued` is in ticks, None if the hub did not say."""
+
+    sequence: int
+    enqueued: int | None
+    body: bytes
+
+
+Handler = Callable[[str, str, Sequence[Received]], Awaitable[None]]
+"""Takes a partition's id, the hub as `namespace/name`, and some of that partition's events."""
+
+OnError = Callable[[str, Exception], None]
+"""Takes a partition's id, or "" when all are concerned, and what went wrong."""
+
+
+async def consume(
+    handler: Handler,
+    *,
+    client: EventHubConsumerClient,
+    stop: asyncio.Event,
+    on_error: OnError,
+    most_events: int = 500,
+    most_bytes: int = 4 << 20,
+    drain_seconds: float = 30.0,
+    deaf_seconds: float = 60.0,
+) -> None:
+    """Hand every event of the client's partitions to `handler` until `stop` is set.
+
+    One call at a time for a partition, with at most `most_events` events and, unless one event is
+    larger, `most_bytes` of bodies. The checkpoint moves after the handler returned: what it did not
+    finish comes again, and so may events around a lost connection or partition. A handler that
+    raises gives its partition up; the client takes it again when it next balances, from the
+    checkpoint. Without a checkpoint a partition is read from its oldest event.
+
+    What goes wrong is told to `on_error` and tried again for ever, also a receiver that did not
+    open for `deaf_seconds`. After `stop`, calls under way have `drain_seconds` to finish.
+    """
+    calls = _Calls(handler, stop, on_error, most_bytes)
+    receiving = asyncio.create_task(
+        client.receive_batch(
+            calls.on_batch,
+            max_batch_size=most_events,
+            prefetch=most_events,
+            max_wait_time=deaf_seconds / 3,
+            starting_position="-1",
+            on_error=calls.on_error,
+            on_partition_initialize=calls.on_begin,
+            on_partition_close=calls.on_end,
+        )
+    )
+    watching = asyncio.create_task(calls.watch(deaf_seconds))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({receiving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await calls.finished(drain_seconds)
+    finally:
+        stopping.cancel()
+        watching.cancel()
+        await client.close()
+        receiving.cancel()  # close() alone leaves it asleep until the next balancing
+        await asyncio.wait({receiving})
+    if not receiving.cancelled():
+        receiving.result()
+
+
+class _Calls:
+    """The handler's calls: at most one for a partition, none new after `stop`."""
+
+    def __init__(
+        self, handler: Handler, stop: asyncio.Event, on_error: OnError, most_bytes: int
+    ) -> None:
+        self._handler, self._stop, self._report = handler, stop, on_error
+        self._most_bytes = most_bytes
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._heard: dict[str, float] = {}
+
+    async def on_batch(self, context: PartitionContext, events: list[EventData]) -> None:
+        """The SDK's callback; without events when none came for a while."""
+        hub = f"{context.fully_qualified_namespace}/{context.eventhub_name}"
+        for part in _parts(events, self._most_bytes):
+            async with self._locks[context.partition_id]:
+                if self._stop.is_set():
+                    return
+                received = [received for _, received in part]
+                await self._handler(context.partition_id, hub, received)
+                await context.update_checkpoint(part[-1][0])
+        await self.on_begin(context)
+
+    async def on_begin(self, context: PartitionContext) -> None:
+        self._heard[context.partition_id] = asyncio.get_running_loop().time()
+
+    async def on_end(self, context: PartitionContext, _: CloseReason) -> None:
+        self._heard.pop(context.partition_id, None)
+
+    async def on_error(self, context: PartitionContext | None, error: Exception) -> None:
+        self._report(context.partition_id if context else "", error)
+
+    async def watch(self, seconds: float) -> None:
+        """Report partitions that call nobody: the SDK keeps to itself that a receiver is refused.
+
+        With an open receiver it calls every third of `seconds`, events or not.
+        """
+        clock = asyncio.get_running_loop().time
+        while True:
+            await asyncio.sleep(seconds / 3)
+            for partition, heard in self._heard.items():
+                if clock() - heard > seconds and not self._locks[partition].locked():
+                    self._heard[partition] = clock()
+                    message = (
+                        f"no receiver opened for {seconds:.0f} s: is the consumer group there?"
+                    )
+                    self._report(partition, EventHubUnavailableError(message))
+
+    async def finished(self, seconds: float) -> None:
+        """Wait until no call is under way, at most `seconds`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                for lock in list(self._locks.values()):
+                    await lock.acquire()
+
+
+def _parts(
+    events: Sequence[EventData], most_bytes: int
+) -> Iterator[list[tuple[EventData, Received]]]:
+    part: list[tuple[EventData, Received]] = []
+    size = 0
+    for event in events:
+        received = Received(event.sequence_number or 0, _ticks(event.enqueued_time), _body(event))
+        if part and size + len(received.body) > most_bytes:
+            yield part
+            part, size = [], 0
+        part.append((event, received))
+        size += len(received.body)
+    if part:
+        yield part
+
+
+def _ticks(moment: datetime | None) -> int | None:
+    return None if moment is None else (moment - _EPOCH) // _MICROSECOND * _TICKS
+
+
+def _body(event: EventData) -> bytes:
+    """The bytes sent. A publisher may send any AMQP value instead; its text is then the body."""
+    if event.body_type is AmqpMessageBodyType.DATA:
+        return b"".join(cast("Iterable[bytes]", event.body))
+    return event.body if isinstance(event.body, bytes) else str(event.body).encode()
