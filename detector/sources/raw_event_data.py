@@ -1,11 +1,13 @@
 """The texts inside RawEventData: the source application's own event, in whatever form it came."""
 
+import json
 import re
 from functools import lru_cache
 
 import msgspec
 
 from detector.core.policy import Fields
+from detector.sources.record import mend
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -40,12 +42,21 @@ class Texts:
 
 def _object(raw: bytes) -> dict[str, Json] | None:
     try:
-        value: Json = _decode(raw) if raw else None
+        value = _parse(raw) if raw else None
         if isinstance(value, str):
-            value = _decode(value) if value.lstrip()[:1] == "{" else None
-    except (msgspec.DecodeError, RecursionError, UnicodeError):
+            value = _parse(value.encode()) if value.lstrip()[:1] == "{" else None
+    except (RecursionError, ValueError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _parse(raw: bytes) -> Json:
+    """JSON; half a surrogate or a number out of range does not hide what else it says."""
+    try:
+        value: Json = _decode(raw)
+    except (msgspec.DecodeError, UnicodeError):
+        value = json.loads(mend(raw), parse_int=str, parse_float=str)
+    return value
 
 
 @lru_cache(256)
