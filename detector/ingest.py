@@ -66,8 +66,9 @@ async def ingest(
 
 async def _cutoff(state: State, now: int) -> int:
     """Days before this are dropped, or about to be; the published one never goes back."""
-    published = await state.meta.instant("cutoff") or 0
-    return max(published, now - now % DAY - DAYS_KEPT * DAY)
+    oldest = now - now % DAY - DAYS_KEPT * DAY
+    published = await state.meta.instant("cutoff")
+    return oldest if published is None else max(published, oldest)
 
 
 def _too_old(activity: Activity) -> Rejected:

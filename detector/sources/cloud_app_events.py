@@ -1,7 +1,9 @@
 """Defender CloudAppEvents as activities: the streaming envelope and exported rows alike."""
 
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 from hashlib import sha256
 
@@ -54,7 +56,10 @@ class CloudAppEvents:
     def read(self, messages: Iterable[Message]) -> Reading:
         """Everything the messages say. Never raises, whatever their bytes."""
         reading = Reading()
-        for message in messages:
+        for received in messages:
+            message = received
+            if message.body.startswith(BOM_UTF8):
+                message = message._replace(body=message.body[len(BOM_UTF8) :])
             records = decode(message.body)
             reading.records += len(records)
             for index, record in enumerate(records):
@@ -196,21 +201,21 @@ def _other_table(category: str | None) -> bool:
 
 def _note_moment(record: Record, reading: Reading) -> None:
     columns = record.properties
-    text = record.time or (columns.Timestamp if columns else None)
-    try:
-        reading.moments.append((parse_instant(text or ""), len(reading.activities)))
-    except InstantError:
-        return
+    for text in (record.time, columns.Timestamp if columns else None):
+        with suppress(InstantError):
+            reading.moments.append((parse_instant(text or ""), len(reading.activities)))
+            return
 
 
 def _rejected(reason: str, record: Record | Unreadable, message: Message, index: int) -> Rejected:
     body = record.body if isinstance(record, Unreadable) else message.body
+    source = message.source.encode("utf-8", "replace").decode()  # a file's name may be any bytes
     unit = "line" if message.enqueued is None else "sequence number"
-    where = f"{message.source}, {unit} {message.sequence}, record {index}"
+    where = f"{source}, {unit} {message.sequence}, record {index}"
     return Rejected(
         reason=reason[:300],
         where=where,
-        source=message.source,
+        source=source,
         sequence=message.sequence,
         index=index,
         size=len(body),

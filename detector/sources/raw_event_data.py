@@ -1,10 +1,12 @@
 """The texts inside RawEventData: the source application's own event, in whatever form it came."""
 
+import json
 from collections.abc import Callable, Iterable
 
 import msgspec
 
 from detector.core.policy import Fields, steps
+from detector.sources.record import mend
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 Document = dict[str, Json]
@@ -35,10 +37,10 @@ class Texts:
 
 def _object(raw: bytes) -> Document | None:
     try:
-        value: Json = _decode(raw) if raw else None
+        value = _parse(raw) if raw else None
         if isinstance(value, str):
-            value = _decode(value) if value.lstrip()[:1] == "{" else None
-    except (msgspec.DecodeError, RecursionError, UnicodeError):
+            value = _parse(value.encode()) if value.lstrip()[:1] == "{" else None
+    except (RecursionError, ValueError):
         return None
     return value if isinstance(value, dict) else None
 
@@ -50,6 +52,15 @@ def _reader(paths: tuple[str, ...]) -> Callable[[Document], str]:
         name = compiled[0][0]
         return lambda document: to_string(document.get(name))
     return lambda document: _first(document, compiled)
+
+
+def _parse(raw: bytes) -> Json:
+    """JSON; half a surrogate or a number out of range does not hide what else it says."""
+    try:
+        value: Json = _decode(raw)
+    except (msgspec.DecodeError, UnicodeError):
+        value = json.loads(mend(raw), parse_int=str, parse_float=str)
+    return value
 
 
 def _first(document: Document, paths: Iterable[tuple[str | int, ...]]) -> str:

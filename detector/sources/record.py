@@ -2,10 +2,13 @@
 
 The streaming envelope `{"records": [{time, tenantId, category, properties}]}`, one such record
 alone, a JSON list of them, or a flat row; which, is found for each line. A message that does not
-decode as a whole is read record by record, so one bad record never costs its neighbours.
+decode as a whole is read record by record, so one bad record never costs its neighbours, and of
+a message that breaks off the records before the break are kept.
 """
 
+import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -74,23 +77,28 @@ _list = msgspec.json.Decoder(list[msgspec.Raw])
 _object = msgspec.json.Decoder(dict[str, Any])
 _NAMES = {name.lower(): name for name in Line.__struct_fields__ if name != "Isp"}
 _ERRORS = (msgspec.DecodeError, RecursionError, UnicodeError, ValueError)
+_LIST = re.compile(rb'\s*(\{\s*"records"\s*:\s*)?\[', re.IGNORECASE)
+_MARK = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.DOTALL)
+_LONE = len(r"\ud800")
+_ESCAPE = re.compile(rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u[dD][89a-fA-F]..|\\.", re.DOTALL)
 
 
 def decode(body: bytes) -> Sequence[Record | Unreadable]:
     """The records of one message, in order; never raises."""
     try:
         line = _line.decode(body)
-    except _ERRORS as error:
-        return list(_one_by_one(body, str(error)))
+    except _ERRORS:
+        return _one_by_one(body)
     records = [_as_record(line)] if line.records is None else line.records
     for record in records:
         if _is_blank(record):
-            return list(_one_by_one(body, ""))
+            return _one_by_one(body)
     return records
 
 
-def slices(body: bytes) -> list[bytes]:
-    """The bytes of each record of a message that `decode` reads; none where it is no JSON."""
+@lru_cache(1)
+def slices(body: bytes) -> Sequence[bytes]:
+    """The bytes of each record of a message, as many as `decode` gives."""
     try:
         return [bytes(raw) for raw in _slices.decode(body).records]
     except _ERRORS:
@@ -98,14 +106,47 @@ def slices(body: bytes) -> list[bytes]:
     try:
         return [bytes(raw) for raw in _list.decode(body)]
     except _ERRORS:
-        return [body] if body.lstrip()[:1] == b"{" else []
+        opening = _LIST.match(body)
+        return list(_elements(body, opening)) if opening else [body]
+
+
+def _elements(body: bytes, opening: re.Match[bytes]) -> Iterator[bytes]:
+    """What stands between the commas of a list that is broken somewhere, and then the rest.
+
+    Only quotes and brackets are looked at, so a bad record costs its neighbours only where it
+    leaves one of them open.
+    """
+    depth, start = 0, opening.end()
+    for mark in _MARK.finditer(body, start):
+        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(mark[0], 0)
+        if depth < 0:
+            if element := body[start : mark.start()].strip():
+                yield element
+            start = mark.start()
+            break
+        if depth == 0 and mark[0] == b",":
+            yield body[start : mark.start()]
+            start = mark.end()
+    rest = body[start:]
+    if b"".join(rest.split()) != (b"]}" if opening[1] else b"]"):
+        yield rest
 
 
 def canonical(raw: bytes) -> bytes:
     """One record's columns with sorted names and no white space, without the envelope."""
-    document = _object.decode(raw)
-    columns = document.get("properties", document)
-    return msgspec.json.encode(columns, order="sorted")
+    try:
+        document = _object.decode(raw)
+        return msgspec.json.encode(document.get("properties", document), order="sorted")
+    except _ERRORS:
+        return raw  # a column that is not needed holds what no number or text can
+
+
+def mend(raw: bytes) -> bytes:
+    """JSON text with U+FFFD for each half of a surrogate pair and whatever is not UTF-8."""
+    return _ESCAPE.sub(
+        lambda escape: rb"\ufffd" if len(escape[0]) == _LONE else escape[0],
+        raw.decode("utf-8", "replace").encode(),
+    )
 
 
 def _as_record(line: Line) -> Record:
@@ -122,23 +163,30 @@ def _is_blank(record: Record) -> bool:
     return columns.ActionType is None and columns.Timestamp is None
 
 
-def _one_by_one(body: bytes, reason: str) -> Iterator[Record | Unreadable]:
-    found = slices(body)
-    if not found:
-        yield Unreadable(reason or "not a record", body)
-    for raw in found:
-        yield _single(raw)
+def _one_by_one(body: bytes) -> Sequence[Record | Unreadable]:
+    return [_single(raw) for raw in slices(body)]
 
 
 def _single(raw: bytes) -> Record | Unreadable:
     try:
-        record = _as_record(_line.decode(raw))
-        if not _is_blank(record):
-            return record
-        document = _object.decode(raw)
-        return _as_record(msgspec.convert(_respelt(document), Line))
+        return _read(raw)
     except _ERRORS as error:
-        return _unreadable(raw, str(error))
+        reason = str(error)
+    try:
+        return _read(mend(raw))
+    except _ERRORS:
+        return _unreadable(raw, reason)
+
+
+def _read(raw: bytes) -> Record:
+    line = _line.decode(raw)
+    if line.records is not None:
+        message = "records: an envelope where a record should be"
+        raise ValueError(message)
+    record = _as_record(line)
+    if not _is_blank(record):
+        return record
+    return _as_record(msgspec.convert(_respelt(_object.decode(raw)), Line))
 
 
 def _respelt(document: dict[str, Any]) -> dict[str, Any]:
