@@ -158,7 +158,7 @@ def test_housekeeping_publishes_a_cutoff(worker: Worker, store: Path) -> None:
 
 @pytest.mark.parametrize(
     "body", [pytest.param(b"", id="empty"), pytest.param(b"no JSON", id="not JSON"),
-             pytest.param(b"\xff\xfe\x00", id="binary"), pytest.param(b"[" * 2000, id="deep")]
+             pytest.param(b"\xff\xfe\x00", id="binary"), pytest.param(b"{" * 2000, id="deep")]
 )  # fmt: skip
 def test_a_body_that_cannot_be_read_is_a_dead_letter(
     worker: Worker, store: Path, body: bytes

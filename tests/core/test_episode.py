@@ -96,13 +96,14 @@ def test_nothing_is_written_for_who_is_no_hit_and_has_no_open_episode() -> None:
     assert advance(closed, quiet(NOON + 1)) is None
 
 
-def test_while_nothing_gets_worse_only_as_of_moves() -> None:
+def test_while_nothing_gets_worse_only_as_of_and_the_measures_move() -> None:
     before = opened()
 
     after, transition = written(advance(before, hit(at=NOON + 1)))
 
     assert transition is None
-    assert after == replace(before, as_of=NOON + 1)
+    assert (after.as_of, after.revision) == (NOON + 1, before.revision)
+    assert after == replace(before, as_of=NOON + 1, last_activity=after.last_activity)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from detector.core.activity import Context
+from detector.core.activity import Context, without_texts
 from detector.core.episode import Ending, Transition, advance, close
 from detector.core.evidence import (
     MOST_MINUTES,
@@ -18,7 +18,6 @@ from detector.core.evidence import (
     freeze,
 )
 from detector.core.instant import HOUR, MINUTE
-from detector.core.segment import without_texts
 from tests.support.activities import (
     ALICE,
     NOON,

@@ -112,6 +112,7 @@ CHANGES: dict[str, object] = {
     "name": "other",
     "minimum_severity": "high",
     "time_window_hours": 23,
+    "mute_days": 31,
     "gate_users": True,
     "fields": Fields(search_query=("q",)),
     "severity_rules": (),

