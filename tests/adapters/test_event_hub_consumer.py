@@ -20,7 +20,7 @@ from detector.adapters.event_hub.client import (
     open_consumer,
     open_producer,
 )
-from detector.adapters.event_hub.consumer import Handler, Limits, Received, consume
+from detector.adapters.event_hub.consumer import LIMITS, Handler, Limits, Received, consume
 from detector.adapters.event_hub.producer import send
 from detector.adapters.sqlite import SqliteRows
 from detector.core.instant import parse_instant
@@ -93,7 +93,7 @@ async def consuming(
     handler: Handler,
     *,
     group: str = "detector",
-    limits: Limits = Limits(),
+    limits: Limits = LIMITS,
 ) -> AsyncIterator[tuple[asyncio.Event, Errors]]:
     """Consume until the end of the block, or until the event given is set."""
     address = HubAddress(connection_string=hub.connection_string)

@@ -49,13 +49,16 @@ class Limits:
     deaf_seconds: float = 60.0
 
 
+LIMITS = Limits()
+
+
 async def consume(
     handler: Handler,
     *,
     client: EventHubConsumerClient,
     stop: asyncio.Event,
     on_error: OnError,
-    limits: Limits = Limits(),
+    limits: Limits = LIMITS,
 ) -> None:
     """Hand every event of the client's partitions to `handler` until `stop` is set.
 
