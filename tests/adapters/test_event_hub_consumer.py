@@ -20,7 +20,7 @@ from detector.adapters.event_hub.client import (
     open_consumer,
     open_producer,
 )
-from detector.adapters.event_hub.consumer import Handler, Received, consume
+from detector.adapters.event_hub.consumer import LIMITS, Handler, Limits, Received, consume
 from detector.adapters.event_hub.producer import send
 from detector.adapters.sqlite import SqliteRows
 from detector.core.instant import parse_instant
@@ -93,7 +93,7 @@ async def consuming(
     handler: Handler,
     *,
     group: str = "detector",
-    **limits: float,
+    limits: Limits = LIMITS,
 ) -> AsyncIterator[tuple[asyncio.Event, Errors]]:
     """Consume until the end of the block, or until the event given is set."""
     address = HubAddress(connection_string=hub.connection_string)
@@ -110,7 +110,7 @@ async def consuming(
                 client=client,
                 stop=stop,
                 on_error=lambda partition, error: errors.append((partition, error)),
-                **limits,
+                limits=limits,
             )
         )
         try:
@@ -164,7 +164,7 @@ async def test_after_a_stop_consuming_goes_on_at_the_checkpoints(hub, rows):
         fill(hub, 100, partition)
     first, second = Recorder(), Recorder()
 
-    async with consuming(hub, rows, first, most_events=20) as (stop, _):
+    async with consuming(hub, rows, first, limits=Limits(most_events=20)) as (stop, _):
         await first.reached(100)
         stop.set()
     async with consuming(hub, rows, second):
@@ -262,7 +262,7 @@ async def test_calls_are_bounded_by_events_and_by_bytes(hub, rows):
     fill(hub, 1, body=bytes(10))
     recorder = Recorder()
 
-    async with consuming(hub, rows, recorder, most_events=7, most_bytes=1_000):
+    async with consuming(hub, rows, recorder, limits=Limits(most_events=7, most_bytes=1_000)):
         await recorder.reached(16)
 
     assert recorder.events == [("0", n) for n in range(16)]
@@ -286,7 +286,8 @@ async def test_a_stop_lets_calls_under_way_finish(hub, rows, drain, finished):
         called.set()
         await release.wait()
 
-    async with consuming(hub, rows, wait, most_events=2, drain_seconds=drain) as (stop, _):
+    limits = Limits(most_events=2, drain_seconds=drain)
+    async with consuming(hub, rows, wait, limits=limits) as (stop, _):
         await called.wait()
         stop.set()
         if finished:
@@ -322,7 +323,7 @@ async def test_a_cut_connection_loses_nothing(hub, rows):
     hub.faults.drop_after_delivered = 250
     recorder = Recorder()
 
-    async with consuming(hub, rows, recorder, most_events=100):
+    async with consuming(hub, rows, recorder, limits=Limits(most_events=100)):
         await until(lambda: set(recorder.events) == {("0", n) for n in range(600)})
 
     assert await checkpoints(rows) == {"0": 599}
@@ -343,11 +344,11 @@ async def test_a_hub_made_again_is_read_from_its_start(rows):
 
 
 async def test_a_receiver_that_cannot_open_is_told_and_a_quiet_hub_is_not(hub, rows):
-    recorder = Recorder()
+    recorder, limits = Recorder(), Limits(deaf_seconds=7.5)
 
     async with (
-        consuming(hub, rows, recorder, deaf_seconds=7.5) as (_, quiet),
-        consuming(hub, rows, recorder, group="typo", deaf_seconds=7.5) as (_, refused),
+        consuming(hub, rows, recorder, limits=limits) as (_, quiet),
+        consuming(hub, rows, recorder, group="typo", limits=limits) as (_, refused),
     ):
         await until(lambda: bool(refused))
 

@@ -2,9 +2,9 @@
 
 import asyncio
 import gc
-import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE, Popen
 
@@ -53,22 +53,24 @@ async def test_a_delay_holds_events_back(hub):
     assert loop.time() - before > 3 * 0.1
 
 
-def serve(folder: Path) -> tuple[Popen[str], str]:
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The connection string of a hub in a process of its own, which is killed at the end."""
     command = [sys.executable, "-m", "tests.loopback.eventhub", "--port", "0", "--data"]
-    process = Popen([*command, str(folder)], stdout=PIPE, text=True)
-    assert process.stdout
-    return process, process.stdout.readline().strip()
+    with Popen([*command, str(folder)], stdout=PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            yield process.stdout.readline().strip()
+        finally:
+            process.kill()
 
 
 async def test_acknowledged_events_outlive_a_killed_process(tmp_path):
-    process, connection_string = serve(tmp_path)
-    async with EventHubProducerClient.from_connection_string(connection_string) as client:
-        for number in range(20):
-            await client.send_event(EventData(str(number)), partition_id="0")
-        properties = await client.get_eventhub_properties()
-    process.send_signal(signal.SIGKILL)
-    with process:
-        process.wait()
+    with served(tmp_path) as connection_string:
+        async with EventHubProducerClient.from_connection_string(connection_string) as client:
+            for number in range(20):
+                await client.send_event(EventData(str(number)), partition_id="0")
+            properties = await client.get_eventhub_properties()
 
     async with LoopbackHub(data_dir=tmp_path) as hub:
         hub.append("0", b"after", NOON)

@@ -72,9 +72,8 @@ async def open_consumer(
 ) -> AsyncGenerator[EventHubConsumerClient]:
     """A client that shares the hub's partitions with the others of its consumer group.
 
-    Every `balance_seconds` it renews its claims, takes partitions that are free and takes up again
-    those whose handler failed; a claim not renewed for six times as long is free. Raises ValueError
-    for an unusable address.
+    Every `balance_seconds` it renews its claims and takes partitions that are free or were given
+    up; a claim not renewed for six times as long is free. Raises ValueError as above.
     """
     async with AsyncExitStack() as stack:
         if address.connection_string:

@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, cast
 
@@ -34,71 +35,81 @@ OnError = Callable[[str, Exception], None]
 """Takes a partition's id, or "" when all are concerned, and what went wrong."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """`most_bytes` is of bodies; an event that is larger comes alone.
+
+    `drain_seconds` is the time that calls under way have after a stop. A receiver that did not
+    open for `deaf_seconds` is an error.
+    """
+
+    most_events: int = 500
+    most_bytes: int = 4 << 20
+    drain_seconds: float = 30.0
+    deaf_seconds: float = 60.0
+
+
+LIMITS = Limits()
+
+
 async def consume(
     handler: Handler,
     *,
     client: EventHubConsumerClient,
     stop: asyncio.Event,
     on_error: OnError,
-    most_events: int = 500,
-    most_bytes: int = 4 << 20,
-    drain_seconds: float = 30.0,
-    deaf_seconds: float = 60.0,
+    limits: Limits = LIMITS,
 ) -> None:
     """Hand every event of the client's partitions to `handler` until `stop` is set.
 
-    One call at a time for a partition, with at most `most_events` events and, unless one event is
-    larger, `most_bytes` of bodies. The checkpoint moves after the handler returned: what it did not
-    finish comes again, and so may events around a lost connection or partition. A handler that
-    raises gives its partition up; the client takes it again when it next balances, from the
-    checkpoint. Without a checkpoint a partition is read from its oldest event.
-
-    What goes wrong is told to `on_error` and tried again for ever, also a receiver that did not
-    open for `deaf_seconds`. After `stop`, calls under way have `drain_seconds` to finish.
+    One call at a time for a partition. The checkpoint moves after the handler returned: what it
+    did not finish comes again, and so may events around a lost connection or partition. A handler
+    that raises gives its partition up; the client takes it again when it next balances, from the
+    checkpoint. Without a checkpoint a partition is read from its oldest event. What goes wrong is
+    told to `on_error` and tried again for ever.
     """
-    calls = _Calls(handler, stop, on_error, most_bytes)
-    receiving = asyncio.create_task(
-        client.receive_batch(
-            calls.on_batch,
-            max_batch_size=most_events,
-            prefetch=most_events,
-            max_wait_time=deaf_seconds / 3,
-            starting_position="-1",
-            on_error=calls.on_error,
-            on_partition_initialize=calls.on_begin,
-            on_partition_close=calls.on_end,
-        )
-    )
-    watching = asyncio.create_task(calls.watch(deaf_seconds))
-    stopping = asyncio.create_task(stop.wait())
+    calls = _Calls(handler, stop, on_error, limits)
+    receiving = asyncio.create_task(calls.receive(client))
+    helpers = [asyncio.create_task(calls.watch()), asyncio.create_task(stop.wait())]
     try:
-        await asyncio.wait({receiving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        await calls.finished(drain_seconds)
+        await asyncio.wait({receiving, *helpers}, return_when=asyncio.FIRST_COMPLETED)
+        await calls.finished()
     finally:
-        stopping.cancel()
-        watching.cancel()
         await client.close()
-        receiving.cancel()  # close() alone leaves it asleep until the next balancing
-        await asyncio.wait({receiving})
-    if not receiving.cancelled():
-        receiving.result()
+        for task in (receiving, *helpers):
+            task.cancel()  # close() alone leaves receiving asleep until the next balancing
+        await asyncio.wait({receiving, *helpers})
+    for task in (receiving, *helpers):
+        if not task.cancelled():
+            task.result()
 
 
 class _Calls:
     """The handler's calls: at most one for a partition, none new after `stop`."""
 
     def __init__(
-        self, handler: Handler, stop: asyncio.Event, on_error: OnError, most_bytes: int
+        self, handler: Handler, stop: asyncio.Event, on_error: OnError, limits: Limits
     ) -> None:
-        self._handler, self._stop, self._report = handler, stop, on_error
-        self._most_bytes = most_bytes
+        self._handler, self._stop, self._report, self._limits = handler, stop, on_error, limits
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._heard: dict[str, float] = {}
+
+    async def receive(self, client: EventHubConsumerClient) -> None:
+        await client.receive_batch(
+            self.on_batch,
+            max_batch_size=self._limits.most_events,
+            prefetch=self._limits.most_events,
+            max_wait_time=self._limits.deaf_seconds / 3,
+            starting_position="-1",
+            on_error=self.on_error,
+            on_partition_initialize=self.on_begin,
+            on_partition_close=self.on_end,
+        )
 
     async def on_batch(self, context: PartitionContext, events: list[EventData]) -> None:
         """The SDK's callback; without events when none came for a while."""
         hub = f"{context.fully_qualified_namespace}/{context.eventhub_name}"
-        for part in _parts(events, self._most_bytes):
+        for part in _parts(events, self._limits.most_bytes):
             async with self._locks[context.partition_id]:
                 if self._stop.is_set():
                     return
@@ -116,11 +127,12 @@ class _Calls:
     async def on_error(self, context: PartitionContext | None, error: Exception) -> None:
         self._report(context.partition_id if context else "", error)
 
-    async def watch(self, seconds: float) -> None:
+    async def watch(self) -> None:
         """Report partitions that call nobody: the SDK keeps to itself that a receiver is refused.
 
-        With an open receiver it calls every third of `seconds`, events or not.
+        With an open receiver it calls every third of that time, events or not.
         """
+        seconds = self._limits.deaf_seconds
         clock = asyncio.get_running_loop().time
         while True:
             await asyncio.sleep(seconds / 3)
@@ -132,10 +144,10 @@ class _Calls:
                     )
                     self._report(partition, EventHubUnavailableError(message))
 
-    async def finished(self, seconds: float) -> None:
-        """Wait until no call is under way, at most `seconds`."""
+    async def finished(self) -> None:
+        """Wait until no call is under way, but not for ever."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(self._limits.drain_seconds):
                 for lock in list(self._locks.values()):
                     await lock.acquire()
 

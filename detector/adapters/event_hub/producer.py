@@ -49,11 +49,11 @@ async def send(
     progress: Callable[[SendReport], None] = lambda _: None,
     resume_from: int = 0,
 ) -> SendReport:
-    """Send each line that is not blank as one event, in batches as large as the hub takes.
+    """Send each line that is not blank as an event, in batches as large as the hub takes.
 
     The first `resume_from` lines are passed over. `progress` hears of every acknowledged batch.
-    Raises LineTooLargeError and SendStoppedError; to go on after either, pass its `report.lines`
-    as `resume_from`. A batch whose answer is lost is sent again, so events may arrive twice.
+    Raises LineTooLargeError and SendStoppedError, whose `report.lines` is where to resume.
+    A batch whose answer is lost is sent again, so events may arrive twice.
     """
     report = SendReport(lines=resume_from)
     try:

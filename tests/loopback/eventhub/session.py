@@ -86,8 +86,8 @@ class Session:
     def grant(self, link: Link) -> None:
         """Send the state of one link's credit."""
         count, credit = UInt(link.delivery_count), UInt(link.credit)
-        self.write(self._window()._replace(handle=link.handle, delivery_count=count,
-                                           link_credit=credit))  # fmt: skip
+        flow = self._window()
+        self.write(flow._replace(handle=link.handle, delivery_count=count, link_credit=credit))
 
     def has_room(self, message: bytes) -> bool:
         """Whether the client's window takes all frames of `message`."""
