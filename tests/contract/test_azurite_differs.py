@@ -31,7 +31,7 @@ def status_of(refused: pytest.ExceptionInfo[HttpResponseError]) -> tuple[int | N
 
 
 def survivors_of_a_kill(location: Path) -> list[str]:
-    """The tables that are there again after Azurite was killed right after an acknowledged write."""
+    """The tables that are back after Azurite was killed, right after an acknowledged write."""
     with running_azurite(location) as server:
         with TableServiceClient.from_connection_string(server.connection_string()) as service:
             service.create_table("differs").upsert_entity(row())
