@@ -21,7 +21,7 @@ from detector.core.policy import Policy
 from detector.core.rules import Verdict, judge_user
 from detector.core.severity import severity_of
 from detector.core.vocabulary import Vocabulary
-from detector.ports import ConflictError, ForEach, StoreUnavailableError, one_by_one
+from detector.ports import ConflictError, ForEach, Row, StoreUnavailableError, one_by_one
 from detector.state.episodes import StoredEpisode
 from detector.state.ledger import Loaded
 from detector.state.marks import Mark
@@ -59,15 +59,13 @@ class Evaluator:
     for_each: ForEach = one_by_one
 
     async def evaluate(self, now: int) -> EvaluateReport:
-        """Judge everyone marked at `now`. Reads marks, then the days, then data; marks go last."""
+        """Judge everyone marked at `now`. Reads marks, then data; marks go last."""
         report = EvaluateReport(at=now)
         await self._notice_a_new_policy(now)
         by_user: dict[str, list[Mark]] = {}
         for mark in await self.state.marks.pending(now):
             by_user.setdefault(mark.user, []).append(mark)
-        days = await self.state.ledger.days()
-        works = [self._user(user, marks, days, now, report) for user, marks in by_user.items()]
-        await self.for_each(works)
+        await self.for_each(self._user(u, marks, now, report) for u, marks in by_user.items())
         await self.state.meta.set_instant("tick", now)
         return report
 
@@ -82,18 +80,13 @@ class Evaluator:
         await self.state.meta.set_text("policy", self.policy.fingerprint)
 
     async def _user(
-        self,
-        user: str,
-        marks: Sequence[Mark],
-        days: Sequence[str],
-        now: int,
-        report: EvaluateReport,
+        self, user: str, marks: Sequence[Mark], now: int, report: EvaluateReport
     ) -> None:
         hours = sorted({mark.hour for mark in marks if mark.hour is not None})
         newer = 0
         for hour in hours:
-            newer += await self._look_back(user, hour, days, now, report)
-        loaded = await self._judge(user, days, now, report)
+            newer += await self._look_back(user, hour, now, report)
+        loaded = await self._judge(user, now, report)
         report.users += 1
         report.newer_rows += newer + loaded.newer_rows
         await self.state.ledger.compact(loaded, self.vocabulary, self.policy.fingerprint)
@@ -101,14 +94,17 @@ class Evaluator:
             for mark in marks:
                 await self.state.marks.clear(mark)
 
-    async def _judge(
-        self, user: str, days: Sequence[str], now: int, report: EvaluateReport
-    ) -> Loaded:
-        """The live verdict. The episode is read first, then the data, then it is written."""
+    async def _judge(self, user: str, now: int, report: EvaluateReport) -> Loaded:
+        """The live verdict. Episode and window are read, then the data, then they are written.
+
+        Which days there are is data, too: one that ingest made since may hold what keeps it open.
+        """
         for _ in range(_TRIES):
             history = await self.state.episodes.history(user)
             latest = history[-1] if history else None
+            window = await self.state.windows.get(user)
             at = max(now, latest.episode.as_of) if latest else now
+            days = await self.state.ledger.days()
             loaded = await self.state.ledger.load(user, at - self.policy.time_window, days)
             activities = loaded.activities
             verdict = judge_user(activities, at, self.policy, self.vocabulary)
@@ -117,19 +113,18 @@ class Evaluator:
             change = advance(latest.episode if latest else None, judgement)
             try:
                 await self._write(change, judgement, latest, report)
+                await self._after(user, verdict, change, latest, window, report)
             except ConflictError:
                 continue
-            await self._after(user, verdict, change, latest, report)
             return loaded
         message = f"user {user}: the episode changed under {_TRIES} evaluations in a row"
         raise StoreUnavailableError(message)
 
-    async def _look_back(
-        self, user: str, hour: int, days: Sequence[str], now: int, report: EvaluateReport
-    ) -> int:
+    async def _look_back(self, user: str, hour: int, now: int, report: EvaluateReport) -> int:
         """Judge late data at the last activity of the hour it touched; returns unreadable rows."""
         for _ in range(_TRIES):
             history = await self.state.episodes.history(user)
+            days = await self.state.ledger.days()
             loaded = await self.state.ledger.load(user, hour - self.policy.time_window, days)
             ends = [a.at for a in loaded.activities if hour <= a.at < hour + HOUR]
             if not ends:
@@ -191,12 +186,13 @@ class Evaluator:
         verdict: Verdict,
         change: Change | None,
         latest: StoredEpisode | None,
+        before: Row | None,
         report: EvaluateReport,
     ) -> None:
         """The window row, and a mark for the instant at which the oldest activity leaves."""
         window = verdict.user_summary
         expires = (window.last_activity if window else verdict.at) + self.policy.time_window
-        report.windows_changed += await self.state.windows.put(user, verdict, expires)
+        report.windows_changed += await self.state.windows.put(user, verdict, expires, before)
         episode = change[0] if change else latest.episode if latest else None
         if window is not None and (verdict.is_hit or (episode is not None and episode.is_open)):
             due = window.first_activity + self.policy.time_window
