@@ -104,7 +104,7 @@ class CloudAppEvents:
 
     def _event_id(self, columns: Columns, timestamp: int, message: Message, index: int) -> bytes:
         """By content; without a ReportId by position in the hub, or by content and ordinal."""
-        if columns.ReportId:
+        if columns.ReportId is not None and columns.ReportId != "":
             return digest(
                 str(columns.ReportId),
                 str(timestamp),
