@@ -157,7 +157,7 @@ def _searches(evidence: Evidence) -> list[str]:
 
 def _techniques(evidence: Evidence) -> list[str]:
     return [
-        f"{t.identifier} {t.name}" + (f" (possible: {t.why})" if t.possible else "")
+        f"{t.identifier} {t.name}" + (f" (possible: {t.why})" if t.certainty == "possible" else "")
         for t in techniques(evidence)
     ]
 
