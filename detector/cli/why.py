@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any, TypedDict
 
 import typer
 
@@ -57,14 +57,36 @@ def why(
         print_json(document)
         return
     out.print(f"[bold]{plain(user)}[/] at {document['at']}: {document['outcome']}", soft_wrap=True)
-    windows = document["windows"]
-    for window in windows if isinstance(windows, list) else ():
+    for window in document["windows"]:
         _print_window(window)
 
 
-async def _why(
-    text: str, at: int | None, store: str | None, policy_name: str | None
-) -> dict[str, object]:
+class _Window(TypedDict):
+    """One summary of the user, with every condition and what the nearest gate lacked."""
+
+    kind: str
+    ip_address: str
+    user_agent: str
+    total_actions: int
+    conditions: list[dict[str, Any]]
+    nearest: str | None
+    missing: list[str]
+
+
+class _Answer(TypedDict):
+    """What the command prints as JSON."""
+
+    user: str
+    at: str
+    policy: str
+    is_hit: bool
+    indicator: str | None
+    severity: str | None
+    outcome: str
+    windows: list[_Window]
+
+
+async def _why(text: str, at: int | None, store: str | None, policy_name: str | None) -> _Answer:
     settings = settings_with(store)
     policy = policy_named(policy_name, "recommended", settings)
     vocabulary = Vocabulary(policy)
@@ -128,7 +150,7 @@ def _outcome(
     return f"waits to be sent; {name}"
 
 
-def _window(kind: str, summary: Summary, policy: Policy) -> dict[str, object]:
+def _window(kind: str, summary: Summary, policy: Policy) -> _Window:
     closest = nearest(summary, policy)
     return {
         "kind": kind,
@@ -145,16 +167,14 @@ def _lack(distance: Distance) -> str:
     return f"{distance.missing:g} more {COLUMN_WORDS[distance.column]}"
 
 
-def _print_window(window: dict[str, object]) -> None:
-    place = " · ".join(str(window[n]) for n in ("ip_address", "user_agent") if window[n])
+def _print_window(window: _Window) -> None:
+    place = " · ".join(filter(None, (window["ip_address"], window["user_agent"])))
     out.print(
         f"\n{window['kind']}  {window['total_actions']} actions  {plain(place)}", soft_wrap=True
     )
-    conditions = window["conditions"]
-    for c in conditions if isinstance(conditions, list) else ():
+    for c in window["conditions"]:
         mark = "held" if c["held"] else f"{c['missing']:g} short"
         words = COLUMN_WORDS[c["column"]]
         out.print(f"  {c['gate']:<19} {c['value']:>6g} {words} > {c['threshold']:g}  {mark}")
-    missing = window["missing"]
-    if isinstance(missing, list) and missing:
-        out.print(f"  nearest: {window['nearest']}, {' and '.join(missing)}")
+    if window["missing"]:
+        out.print(f"  nearest: {window['nearest']}, {' and '.join(window['missing'])}")
