@@ -116,8 +116,7 @@ async def evidence(req: func.HttpRequest) -> func.HttpResponse:
     """An episode's page, for people whom Easy Auth has let in; 401 for everyone else."""
     if not (easy_auth_is_on() and req.headers.get("X-MS-CLIENT-PRINCIPAL-ID")):
         return func.HttpResponse("Sign in.", status_code=401)
-    parameters: Any = req.route_params
-    page = await _service().evidence_page(parameters.get("episode", ""))
+    page = await _service().evidence_page(f"{req.route_params['episode']}")
     if page is None:
         return func.HttpResponse("No such episode.", status_code=404)
     return func.HttpResponse(page, headers=_PAGE_HEADERS, mimetype="text/html", charset="utf-8")

@@ -136,6 +136,8 @@ def _summarise(
         out.print(f"  not in any table of the policy: {action} ({count:,})", markup=False)
     if alerts:
         shown = alerts[-1].episode_id[:8]
-        out.print(f"Look closer: python -m detector alerts show {shown} --store {store}")
+        out.print(
+            f"Look closer: python -m detector alerts show {shown} --store {store}", soft_wrap=True
+        )
     if not changed:
         out.print("Nothing changed: the store already held every event of this stream.")
