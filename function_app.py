@@ -114,7 +114,7 @@ async def health(req: func.HttpRequest) -> func.HttpResponse:
 @app.route(route="evidence/{episode}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def evidence(req: func.HttpRequest) -> func.HttpResponse:
     """An episode's page, for people whom Easy Auth has let in; 401 for everyone else."""
-    if not (easy_auth_is_on() and req.headers.get("X-MS-CLIENT-PRINCIPAL-ID")):
+    if not (easy_auth_is_on() and "X-MS-CLIENT-PRINCIPAL-ID" in req.headers):
         return func.HttpResponse("Sign in.", status_code=401)
     page = await _service().evidence_page(f"{req.route_params['episode']}")
     if page is None:
