@@ -11,6 +11,7 @@ from detector.core.reading import Message
 from detector.feedback import feedback
 from detector.housekeep import housekeep
 from detector.ingest import ingest
+from detector.isolate import take_apart
 from detector.policies import load_policy
 from detector.ports import StoreUnavailableError
 from detector.settings import read_settings
@@ -44,9 +45,18 @@ class Service:
     log: Callable[[Line], None]
 
     async def ingest(self, messages: Sequence[Message]) -> None:
-        """Take one batch of one partition. Raises StoreUnavailableError: give it again."""
+        """Take one batch of one partition. Raises StoreUnavailableError: give it again.
+
+        What raises for another reason is tried thrice, then taken apart.
+        """
         if not messages:
             return
+        await take_apart(messages, self._take, self.detector.state, self.clock())
+        tick = await self.detector.state.meta.instant("tick")
+        if tick is not None and self.clock() - tick > TIMER_IS_DEAD_AFTER:
+            await self._judge_instead_of_the_timer()
+
+    async def _take(self, messages: Sequence[Message]) -> None:
         started = time.perf_counter()
         now = self.clock()
         reading = self.source.read(messages)
@@ -67,9 +77,6 @@ class Service:
             seconds=time.perf_counter() - started,
         )
         self.log(line)
-        tick = await state.meta.instant("tick")
-        if tick is not None and now - tick > TIMER_IS_DEAD_AFTER:
-            await self._judge_instead_of_the_timer()
 
     async def _judge_instead_of_the_timer(self) -> None:
         try:

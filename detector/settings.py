@@ -69,6 +69,28 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         raise SettingsError("; ".join(problems)) from error
 
 
+class HubSettings(BaseModel):
+    """Where the hub is, as the Functions host is told too."""
+
+    connection_string: str
+    namespace: str
+    name: str
+    consumer_group: str
+    client_id: str
+
+
+def read_hub(environment: Mapping[str, str] | None = None) -> HubSettings:
+    """The hub of `EVENTHUB…`; both addresses are empty where none is set."""
+    variables = os.environ if environment is None else environment
+    return HubSettings(
+        connection_string=variables.get("EVENTHUB", ""),
+        namespace=variables.get("EVENTHUB__fullyQualifiedNamespace", ""),
+        name=variables.get("EVENTHUB_NAME", "cloudappevents"),
+        consumer_group=variables.get("EVENTHUB_CONSUMER_GROUP", "detector"),
+        client_id=variables.get("EVENTHUB__clientId", ""),
+    )
+
+
 def easy_auth_is_on(environment: Mapping[str, str] | None = None) -> bool:
     """Whether the platform checks who calls: without it no identity header is believed."""
     variables = os.environ if environment is None else environment

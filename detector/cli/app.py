@@ -4,7 +4,20 @@ import sys
 
 import typer
 
-from detector.cli import alerts, counters, forget, kql, mutes, policy, run, sample, score, why
+from detector.cli import (
+    alerts,
+    counters,
+    deadletters,
+    forget,
+    hub,
+    kql,
+    mutes,
+    policy,
+    run,
+    sample,
+    score,
+    why,
+)
 from detector.cli.common import err
 from detector.cli.inputs import InputError
 from detector.core.policy import PolicyError
@@ -25,6 +38,8 @@ app.add_typer(alerts.app, name="alerts")
 app.command()(why.why)
 app.add_typer(mutes.app, name="mutes")
 app.command()(forget.forget)
+app.command()(hub.send)
+app.add_typer(deadletters.app, name="deadletters")
 app.command()(kql.kql)
 app.add_typer(policy.app, name="policy")
 app.command()(sample.sample)

@@ -21,6 +21,7 @@ from detector.cli.common import (
     run_async,
     settings_with,
 )
+from detector.cli.hub import HubOption, NamespaceOption
 from detector.cli.inputs import batches, check_inputs, follow_last
 from detector.core.episode import Transition
 from detector.core.evidence import Evidence
@@ -46,6 +47,15 @@ def run(
     follow: Annotated[
         bool, typer.Option("--follow", help="Wait for more lines at the end of the last file.")
     ] = False,
+    eventhub: Annotated[
+        bool, typer.Option("--eventhub", help="Consume an Event Hub, in a container, say.")
+    ] = False,
+    namespace: NamespaceOption = None,
+    hub: HubOption = None,
+    stop_after_idle: Annotated[
+        float | None,
+        typer.Option("--stop-after-idle", help="With --eventhub: end after so many idle seconds."),
+    ] = None,
     format: FormatOption = Format.TABLE,  # noqa: A002 - the option's name
 ) -> None:
     """Play a stream into the store and print each incident as it is raised.
@@ -56,11 +66,19 @@ def run(
       python -m detector run examples/day.jsonl
 
       tail -F events.jsonl | python -m detector run - --store sqlite:live.db
+
+      EVENTHUB="Endpoint=sb://…" python -m detector run --eventhub --store azure
     """
     paths = files or ["-"]
-    check_inputs(paths)
     settings = settings_with(store)
     chosen = policy_named(policy, "recommended", settings)
+    if eventhub:
+        from detector.cli.eventhub import hub_address, run_hub
+
+        address = hub_address(namespace, hub)
+        run_async(run_hub(settings, chosen, address, stop_after_idle=stop_after_idle))
+        return
+    check_inputs(paths)
     run_async(_run(paths, settings, chosen, follow=follow, form=format))
 
 

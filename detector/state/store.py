@@ -1,6 +1,7 @@
 """The bundle of everything that is kept, over one `Rows`."""
 
 from detector.ports import Rows
+from detector.state.attempts import Attempts
 from detector.state.dead_letters import DeadLetters
 from detector.state.episodes import Episodes
 from detector.state.evidence import EvidenceStore
@@ -25,5 +26,6 @@ class State:
         self.evidence = EvidenceStore(rows)
         self.windows = Windows(rows)
         self.mutes = Mutes(rows)
+        self.attempts = Attempts(rows)
         self.dead_letters = DeadLetters(rows)
         self.meta = Meta(rows)

@@ -67,11 +67,12 @@ async def open_consumer(
     address: HubAddress,
     *,
     group: str,
-    checkpoints: CheckpointStore,
+    checkpoints: CheckpointStore | None = None,
     balance_seconds: float = 10.0,
 ) -> AsyncGenerator[EventHubConsumerClient]:
     """A client that shares the hub's partitions with the others of its consumer group.
 
+    Without `checkpoints` it reads what it is told to and shares nothing.
     Every `balance_seconds` it renews its claims and takes partitions that are free or were given
     up; a claim not renewed for six times as long is free. Raises ValueError as above.
     """

@@ -113,8 +113,7 @@ class _Calls:
             async with self._locks[context.partition_id]:
                 if self._stop.is_set():
                     return
-                received = [received for _, received in part]
-                await self._handler(context.partition_id, hub, received)
+                await self._handler(context.partition_id, hub, [one for _, one in part])
                 await context.update_checkpoint(part[-1][0])
         await self.on_begin(context)
 
@@ -158,14 +157,19 @@ def _parts(
     part: list[tuple[EventData, Received]] = []
     size = 0
     for event in events:
-        received = Received(event.sequence_number or 0, _ticks(event.enqueued_time), _body(event))
-        if part and size + len(received.body) > most_bytes:
+        one = received(event)
+        if part and size + len(one.body) > most_bytes:
             yield part
             part, size = [], 0
-        part.append((event, received))
-        size += len(received.body)
+        part.append((event, one))
+        size += len(one.body)
     if part:
         yield part
+
+
+def received(event: EventData) -> Received:
+    """An event of the SDK as the handler gets it."""
+    return Received(event.sequence_number or 0, _ticks(event.enqueued_time), _body(event))
 
 
 def _ticks(moment: datetime | None) -> int | None:
