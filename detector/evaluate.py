@@ -23,6 +23,7 @@ from detector.core.severity import severity_of
 from detector.core.vocabulary import Vocabulary
 from detector.ports import ConflictError, ForEach, Row, StoreUnavailableError, one_by_one
 from detector.state.episodes import StoredEpisode
+from detector.state.keys import NewerRowError
 from detector.state.ledger import Loaded
 from detector.state.marks import Mark
 from detector.state.store import State
@@ -84,9 +85,13 @@ class Evaluator:
     ) -> None:
         hours = sorted({mark.hour for mark in marks if mark.hour is not None})
         newer = 0
-        for hour in hours:
-            newer += await self._look_back(user, hour, now, report)
-        loaded = await self._judge(user, now, report)
+        try:
+            for hour in hours:
+                newer += await self._look_back(user, hour, now, report)
+            loaded = await self._judge(user, now, report)
+        except NewerRowError:
+            report.newer_rows += 1
+            return
         report.users += 1
         report.newer_rows += newer + loaded.newer_rows
         await self.state.ledger.compact(loaded, self.vocabulary, self.policy.fingerprint)

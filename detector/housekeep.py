@@ -1,15 +1,29 @@
-"""Use case 4: old days are dropped, what has expired is removed. Publishing comes first."""
+"""Use case 4: old days are dropped, what has expired is removed. Publishing comes first.
 
+A row that is gone already was removed by a round that overlaps with this one.
+"""
+
+from contextlib import suppress
 from dataclasses import dataclass
 
 from detector.core.instant import DAY, HOUR, format_instant
-from detector.ports import ConflictError
+from detector.ports import ConflictError, Row
 from detector.state.evidence import KEPT
-from detector.state.keys import DAYS_KEPT, counters_table, readable
+from detector.state.keys import (
+    DAYS_KEPT,
+    EPISODES,
+    MARKS,
+    MUTES,
+    WINDOWS,
+    counters_table,
+    readable,
+)
 from detector.state.store import State
 
 _WINDOWS_KEPT = 2 * DAY
 _DEAD_LETTERS_KEPT = 30 * DAY
+_JUDGED_BY = (MARKS, EPISODES, WINDOWS, MUTES)
+"""Tables in which a row of a newer version makes this one leave a user alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +51,14 @@ async def housekeep(state: State, now: int) -> HousekeepReport:
     await state.meta.set_instant("cutoff", max(cutoff, published or cutoff))
     purged = await _purge_windows(state, now) + await _purge_episodes(state, now)
     purged += await _purge_dead_letters(state, now) + await _purge_mutes(state, now)
-    newer = sum(not readable(row) for row in await state.windows.every())
+    judged_by = [row for table in _JUDGED_BY for row in await state.rows.scan_all(table)]
+    newer = sum(not readable(row) for row in judged_by)
     return HousekeepReport(days_dropped=dropped, rows_purged=purged, newer_schema_rows=newer)
 
 
 async def _purge_windows(state: State, now: int) -> int:
     limit = format_instant(now - _WINDOWS_KEPT)
-    old = [r for r in await state.windows.every() if str(r.values.get("ExpiresAt", "~")) < limit]
+    old = [row for row in await state.windows.every() if _has_expired(row, limit)]
     await state.windows.delete(*old)
     return len(old)
 
@@ -52,29 +67,35 @@ async def _purge_episodes(state: State, now: int) -> int:
     purged = 0
     for stored in await state.episodes.every():
         if not stored.episode.is_open and stored.episode.closed_at < now - KEPT:
-            try:
+            with suppress(ConflictError):
                 await state.episodes.delete(stored)
-            except ConflictError:
-                continue
-            purged += 1
+                purged += 1
     limit = format_instant(now)
     for row in await state.evidence.every_row():
-        if str(row.values.get("ExpiresAt", "~")) < limit:
-            await state.evidence.delete(row)
-            purged += 1
+        if _has_expired(row, limit):
+            with suppress(ConflictError):
+                await state.evidence.delete(row)
+                purged += 1
     return purged
+
+
+def _has_expired(row: Row, limit: str) -> bool:
+    """A row of a newer version never has, as far as this one knows."""
+    return readable(row) and str(row.values.get("ExpiresAt", "~")) < limit
 
 
 async def _purge_dead_letters(state: State, now: int) -> int:
     limit = format_instant(now - _DEAD_LETTERS_KEPT)
     old = [letter for letter in await state.dead_letters.every() if letter.received_at < limit]
     for letter in old:
-        await state.dead_letters.delete(letter)
+        with suppress(ConflictError):
+            await state.dead_letters.delete(letter)
     return len(old)
 
 
 async def _purge_mutes(state: State, now: int) -> int:
     old = [m for m in await state.mutes.every() if m.expires_at < now - HOUR]
     for mute in old:
-        await state.mutes.remove(mute.user, mute.rule)
+        with suppress(ConflictError):
+            await state.mutes.remove(mute.user, mute.rule)
     return len(old)

@@ -8,7 +8,7 @@ goes on from there, a mark or segment that is gone is what was wanted, and a dis
 tell whether the lease is its own waits until it ends. What gets no answer is not sent again.
 
 A property holds 64 KiB, a text 32 Ki UTF-16 units: longer columns are cut into `Name`, `Name1`,
-`Name2`…, and put together again.
+`Name2`…, and put together again. A column called as one of the service's own gets a `_`.
 """
 # pyright: reportUnknownMemberType=false
 # The client takes **kwargs without types.
@@ -42,8 +42,7 @@ _BOUNDS: dict[str, Any] = {
     "read_timeout": 20,
 }
 """The client's own bounds are 10 sendings, 2 minutes between them, and 7 days."""
-_REPLACE = "replace"
-_KEYS = frozenset({"PartitionKey", "RowKey"})
+_SYSTEM = frozenset({"PartitionKey", "RowKey", "Timestamp"})
 
 _Property = Value | EntityProperty
 _Action = tuple[str, dict[str, _Property], dict[str, object]]
@@ -212,12 +211,12 @@ def _action(partition: str, operation: Operation) -> _Action:
     if operation.kind == "delete":
         return "delete", entity, condition
     for name, value in operation.values.items():
-        entity.update(_properties(name, value))
+        entity.update(_properties(f"{name}_" if name in _SYSTEM else name, value))
     if operation.kind == "insert":
         return "create", entity, {}
     if operation.kind == "upsert":
-        return "upsert", entity, {"mode": _REPLACE}
-    return "update", entity, {"mode": _REPLACE, **condition}
+        return "upsert", entity, {"mode": "replace"}
+    return "update", entity, {"mode": "replace", **condition}
 
 
 def _properties(name: str, value: Value) -> Iterator[tuple[str, _Property]]:
@@ -234,7 +233,8 @@ def _properties(name: str, value: Value) -> Iterator[tuple[str, _Property]]:
 
 def _row(entity: TableEntity) -> Row:
     properties = cast("dict[str, _Property]", entity)
-    values = {n: _value(properties, n) for n in properties if n[-1].isalpha() and n not in _KEYS}
+    names = [n for n in properties if n not in _SYSTEM and not n[-1].isdecimal()]
+    values = {n.removesuffix("_"): _value(properties, n) for n in names}
     etag = str(entity.metadata["etag"])
     return Row(str(properties["PartitionKey"]), str(properties["RowKey"]), values, etag)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from detector.core.activity import Rejected, digest
 from detector.core.instant import format_instant
 from detector.ports import Operation, Row, Rows
-from detector.state.keys import DEAD_LETTERS, VERSION, transactions
+from detector.state.keys import DEAD_LETTERS, VERSION, readable, transactions
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class DeadLetters:
 
     async def every(self) -> list[DeadLetter]:
         """Every dead letter, in order of source and position."""
-        return [_letter(row) for row in await self._rows.scan_all(DEAD_LETTERS)]
+        return [_letter(row) for row in await self._rows.scan_all(DEAD_LETTERS) if readable(row)]
 
     async def delete(self, letter: DeadLetter) -> None:
         """Remove one."""

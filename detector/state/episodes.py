@@ -7,7 +7,7 @@ import msgspec
 from detector.core.episode import Episode
 from detector.core.instant import format_instant
 from detector.ports import Operation, Row, Rows, Transaction
-from detector.state.keys import EPISODES, VERSION, bucket_of, readable
+from detector.state.keys import EPISODES, VERSION, NewerRowError, bucket_of, readable
 
 _decode = msgspec.json.Decoder(Episode).decode
 
@@ -28,9 +28,15 @@ class Episodes:
         self._rows = rows
 
     async def history(self, user: str) -> list[StoredEpisode]:
-        """The user's episodes, oldest first; the last one is the latest."""
+        """The user's episodes, oldest first; the last one is the latest.
+
+        Raises NewerRowError when this version cannot read one: what follows from it is unknown.
+        """
         rows = await self._rows.scan(EPISODES, bucket_of(user), start=f"{user}|", end=f"{user}|~")
-        return [_stored(row) for row in rows if readable(row)]
+        if not all(map(readable, rows)):
+            message = f"user {user}: a newer version has written one of the episodes"
+            raise NewerRowError(message)
+        return [_stored(row) for row in rows]
 
     async def get(self, user: str, number: int) -> StoredEpisode | None:
         """One episode, or None."""

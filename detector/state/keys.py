@@ -3,13 +3,25 @@
 from collections.abc import Iterable, Iterator
 
 from detector.core.instant import HOUR, day_of, hour_of, parse_instant
-from detector.ports import MOST_BYTES, MOST_OPERATIONS, Operation, Row, Transaction
+from detector.ports import (
+    MOST_BYTES,
+    MOST_OPERATIONS,
+    Operation,
+    Row,
+    StoreUnavailableError,
+    Transaction,
+)
 
 VERSION = 1
 """Row format; rows of a higher one are left alone."""
 
 DAYS_KEPT = 8
 """Longer than the hub's retention of seven days: whatever is redelivered still finds its day."""
+
+
+class NewerRowError(StoreUnavailableError):
+    """A newer version has written a row that matters here: its user is left alone."""
+
 
 BUCKETS = tuple(f"{n:02x}" for n in range(32))
 COUNTERS, MARKS, WINDOWS, EPISODES = "counters", "marks", "windows", "episodes"

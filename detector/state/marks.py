@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from detector.core.activity import Activity, user_of
 from detector.core.instant import HOUR, day_of, format_instant, hour_of, parse_instant
 from detector.ports import ConflictError, Operation, Row, Rows, Transaction, Values
-from detector.state.keys import MARKS, VERSION, bucket_of, tick_key, transactions
+from detector.state.keys import MARKS, VERSION, bucket_of, readable, tick_key, transactions
 
 DIRTY, LATE, DUE, OUTBOX = "dirty|", "late|", "due", "outbox"
 
@@ -59,19 +59,18 @@ class Marks:
     async def pending(self, now: int) -> list[Mark]:
         """Every dirty and late mark, and the due marks whose time has come; oldest first."""
         rows = await self._rows.scan_all(MARKS, start=DIRTY, end=LATE + "~")
-        marks = [_mark(row) for row in rows if row.partition != DUE]
         due = await self._rows.scan(MARKS, DUE, end=tick_key(now + 1))
-        marks += [_mark(row) for row in due]
+        marks = _marks([*(row for row in rows if row.partition != DUE), *due])
         return sorted(marks, key=lambda mark: (mark.since, mark.user, mark.key))
 
     async def next_due(self) -> int | None:
         """The instant of the earliest due mark, or None."""
-        due = await self._rows.scan(MARKS, DUE)
+        due = _marks(await self._rows.scan(MARKS, DUE))
         return int(due[0].key.split("|")[0]) if due else None
 
     async def outbox(self) -> list[Mark]:
         """The episodes that have something to send, oldest first."""
-        marks = [_mark(row) for row in await self._rows.scan(MARKS, OUTBOX)]
+        marks = _marks(await self._rows.scan(MARKS, OUTBOX))
         return sorted(marks, key=lambda mark: (mark.since, mark.key))
 
     async def clear(self, mark: Mark) -> bool:
@@ -82,6 +81,10 @@ class Marks:
         except ConflictError:
             return False
         return True
+
+
+def _marks(rows: Iterable[Row]) -> list[Mark]:
+    return [_mark(row) for row in rows if readable(row)]
 
 
 def _mark(row: Row) -> Mark:

@@ -8,7 +8,7 @@ from detector.core.instant import format_instant
 from detector.core.rules import Verdict
 from detector.core.summary import Summary
 from detector.ports import ConflictError, Operation, Row, Rows, Transaction, Value
-from detector.state.keys import VERSION, WINDOWS, bucket_of
+from detector.state.keys import VERSION, WINDOWS, bucket_of, readable
 
 _WORST_SESSIONS = 5
 _MOMENTS = frozenset({"AsOf", "ExpiresAt"})
@@ -49,8 +49,11 @@ class Windows:
         """Write the user's window; True when it says something else than the row before.
 
         `before` is the row as it was before the data was read. Where somebody has written since,
-        perhaps from more data, it raises ConflictError. A user without activities has no row.
+        perhaps from more data, it raises ConflictError. A user without activities has no row, and
+        a row of a newer version is left alone.
         """
+        if before is not None and not readable(before):
+            return False
         values = _values(verdict, expires_at)
         if before is None:
             if values is None:

@@ -8,6 +8,7 @@ import pytest
 from detector.adapters.azure_tables import open_tables
 from detector.adapters.sqlite import SqliteRows
 from detector.ports import Rows
+from detector.state.store import State
 
 
 @pytest.fixture(params=["sqlite", "azurite"])
@@ -33,3 +34,9 @@ async def other_host(open_rows: Callable[[], Rows]) -> AsyncGenerator[Rows]:
     rows = open_rows()
     yield rows
     await rows.close()
+
+
+@pytest.fixture
+def state(rows: Rows) -> State:
+    """An empty state."""
+    return State(rows)

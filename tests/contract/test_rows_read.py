@@ -144,6 +144,16 @@ async def test_a_lone_surrogate_comes_back_or_is_replaced(rows: Rows) -> None:
     assert await round_trip(rows, "a\ud800b") in ("a\ud800b", "a\ufffdb")
 
 
+async def test_a_column_may_be_called_as_one_of_the_service_s_own(rows: Rows) -> None:
+    columns: dict[str, Value] = {"Timestamp": "t", "PartitionKey": "p", "RowKey": "r"}
+    await rows.submit(Transaction(TABLE, "p", [Operation("upsert", "k", columns)]))
+
+    row = await rows.get(TABLE, "p", "k")
+
+    assert row is not None
+    assert (row.partition, row.key, row.values) == ("p", "k", columns)
+
+
 async def test_a_row_without_columns_is_a_row(rows: Rows) -> None:
     await rows.submit(write("p", "k"))
 
