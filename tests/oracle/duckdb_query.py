@@ -158,7 +158,7 @@ class Oracle:
         self, *instants: int, by: Literal["session", "user"] = "session"
     ) -> dict[int, list[Row]]:
         """Every group at each instant, also those that `where` drops, largest first."""
-        values = {"instants": list(instants), "sensitive": SENSITIVE, "apps": APPS}
+        values = {"instants": sorted(set(instants)), "sensitive": SENSITIVE, "apps": APPS}
         found: dict[int, list[Row]] = {instant: [] for instant in instants}
         rows = self._db.execute(QUERY.format(keys=_KEYS[by]), values).fetchall()
         for instant, key, kept, *rest in rows:
