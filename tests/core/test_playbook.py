@@ -66,6 +66,15 @@ def test_the_developer_is_asked_about_the_agent_and_the_address_that_were_seen()
     assert "python-requests/2.32.3 from 203.0.113.42" in questions["Developer tooling"]
 
 
+@pytest.mark.parametrize(
+    ("spaces", "said"), [(1, "covers 1 space,"), (1_200, "covers 1,200 spaces,")], ids=str
+)
+def test_the_writers_are_asked_about_as_many_spaces(spaces, said):
+    questions = dict(look_alikes(make_evidence(unique_spaces=spaces)))
+
+    assert said in questions["Documentation audit by writers"]
+
+
 def test_look_alikes_of_evidence_without_address_and_agent_say_so():
     questions = dict(look_alikes(empty_evidence()))
 

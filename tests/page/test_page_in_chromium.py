@@ -223,18 +223,27 @@ async def test_the_page_is_never_wider_than_the_window(tab, page_file, evidence)
 
 
 @pytest.mark.parametrize(
-    "minutes", [((START, 1),), DAY_OF_MINUTES], ids=["one action", "a full day"]
+    ("minutes", "narrow_step", "wide_step"),
+    [
+        (((START, 1),), "minute", "minute"),
+        (DAY_OF_MINUTES, "step of 30 minutes", "step of 10 minutes"),
+    ],
+    ids=["one action", "a full day"],
 )
-async def test_the_chart_can_be_read_at_every_width(tab, page_file, minutes):
+async def test_the_chart_can_be_read_at_every_width(
+    tab, page_file, minutes, narrow_step, wide_step
+):
     await tab.open(page_file(make_evidence(minutes=minutes, peak_minute=minutes[0][0])))
 
-    for width, shown in ((400, "narrow"), (1_200, "wide")):
+    for width, shown, step in ((400, "narrow", narrow_step), (1_200, "wide", wide_step)):
         await tab.look(width=width)
+        caption = await tab.ask("document.querySelector('figcaption').innerText")
         overlaps = await tab.ask(OVERLAPS)
         charts = "[...document.querySelectorAll('.chart')].filter(chart => chart.clientWidth)"
         assert await tab.ask(f"{charts}.map(chart => chart.classList[1])") == [shown]
         assert overlaps["found"] == []
         assert overlaps["seen"] >= 5
+        assert caption.startswith(f"Actions a {step}, UTC.")
 
 
 async def test_assistive_technology_finds_landmarks_and_the_words_of_the_chart(tab, page_file):

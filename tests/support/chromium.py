@@ -19,7 +19,13 @@ from typing import Any, Self
 import aiohttp
 import pytest
 
-NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
+NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome-stable",
+    "google-chrome",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
 START_SECONDS = 60
 ANSWER_SECONDS = 30
 STOP_SECONDS = 10
@@ -92,7 +98,7 @@ def _install() -> str:
     if program is None:
         pytest.fail(
             "The page tests need Chromium or Chrome on the PATH: "
-            "Debian and Ubuntu: apt-get install chromium; macOS: brew install --cask chromium.",
+            "Debian and Ubuntu: apt-get install chromium; macOS: Google Chrome in /Applications.",
             pytrace=False,
         )
     return program
