@@ -67,7 +67,9 @@ def look_alikes(evidence: Evidence) -> list[tuple[str, str]]:
         "WHO": who(evidence),
         "FIRST": clock_time(evidence.first_activity),
         "LAST": clock_time(evidence.last_activity),
-        "SPACES": f"{evidence.unique_spaces:,}",
+        "SPACES": "1 space"
+        if evidence.unique_spaces == 1
+        else f"{evidence.unique_spaces:,} spaces",
         "ADDRESS": addresses[0].text if addresses else "an unknown address",
         "AGENT": agents[0].text if agents else "an unknown agent",
     }
@@ -148,7 +150,7 @@ def _filled(template: str, values: Mapping[str, str]) -> str:
 _LOOK_ALIKES = {
     "Content migration": "Which approved migration names <WHO> and <FIRST> to <LAST>?",
     "Documentation audit by writers": "Can the lead of <WHO> name the audit or link check that "
-    "covers <SPACES> spaces, and did edits go with the reading?",
+    "covers <SPACES>, and did edits go with the reading?",
     "Search indexing crawler": "Is <WHO> the account of the search connector, does <ADDRESS> "
     "belong to it, and is this its schedule?",
     "Onboarding": "Did <WHO> join or change team in the last 30 days, for work these pages serve?",
