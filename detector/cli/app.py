@@ -1,41 +1,95 @@
 """The commands of `python -m detector`, and what happens to a user's mistake."""
 
+import inspect
+import os
+import re
 import sys
+from collections.abc import Callable
+from io import TextIOWrapper
+from typing import Annotated
 
 import typer
 
+from detector import __version__
 from detector.cli import counters, kql, policy, run, sample, score
-from detector.cli.common import err
+from detector.cli.common import err, out
 from detector.cli.inputs import InputError
 from detector.core.policy import PolicyError
 from detector.ports import StoreUnavailableError
 from detector.settings import SettingsError
 
-app = typer.Typer(
-    help="Detects Confluence data mining (ATT&CK T1213.001) in Defender CloudAppEvents.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+EXIT_CODES = (
+    "Exit codes: 0 fine; 1 findings, where score was asked to fail on them; "
+    "2 usage or bad input; 3 a service it needs did not answer; 130 interrupted."
 )
-app.command()(run.run)
-app.command()(score.score)
-app.command()(counters.counters)
-app.command()(kql.kql)
-app.add_typer(policy.app, name="policy")
-app.command()(sample.sample)
+
+
+def _group(text: str) -> typer.Typer:
+    return typer.Typer(
+        help=text,
+        epilog=EXIT_CODES,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+
+
+def _add(group: typer.Typer, *commands: Callable[..., None]) -> None:
+    """Add commands; their help keeps the lines of the examples as they are."""
+    for command in commands:
+        text = re.sub(r"\n\n(?=Examples?:|  )", "\n\n\b\n", inspect.getdoc(command) or "")
+        group.command(help=text, epilog=EXIT_CODES)(command)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        out.print(__version__)
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    del version  # the callback has answered it
+
+
+app = _group("Detects Confluence data mining (ATT&CK T1213.001) in Defender CloudAppEvents.")
+app.callback()(_options)
+_add(app, run.run, score.score, counters.counters, kql.kql, sample.sample)
+_policy = _group("Show or check a policy.")
+_add(_policy, policy.show, policy.check)
+app.add_typer(_policy, name="policy")
 
 
 def main() -> None:
     """Run a command. 0 fine, 1 findings, 2 usage or bad input, 3 a service did not answer."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # an ASCII terminal is no error
+    try:
+        code = _run()
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def _run() -> int:
     try:
         app()
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):
+            raise BrokenPipeError from ended
+        return int(ended.code or 0)
     except (InputError, PolicyError, SettingsError) as error:
         err.print(f"error: {error}", markup=False, soft_wrap=True)
-        sys.exit(2)
-    except StoreUnavailableError as error:
+        return 2
+    except (StoreUnavailableError, OSError) as error:
         err.print(f"error: {error}", markup=False, soft_wrap=True)
-        sys.exit(3)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+        return 3
+    return 0
