@@ -4,8 +4,9 @@ import sys
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -20,6 +21,7 @@ _BATCH_BYTES = 48 << 20
 _POLL_SECONDS = 0.5
 _MAGIC = {
     b"\x1f\x8b": "gzip: unpack it first (gzip -dc FILE | python -m detector … -)",
+    b"{\0": "UTF-16 text: convert it to UTF-8",
     b"PK": "a ZIP archive: unpack it first",
     b"\xff\xfe": "UTF-16 text: convert it to UTF-8",
     b"\xfe\xff": "UTF-16 text: convert it to UTF-8",
@@ -31,9 +33,14 @@ class InputError(ValueError):
 
 
 def check_inputs(paths: Sequence[str]) -> None:
-    """Refuse what cannot be read before anything is done. Raises InputError."""
+    """Refuse what cannot be read before anything is done. Raises InputError.
+
+    A named pipe can be opened once only, so it is left for later.
+    """
     for path in paths:
-        if path != STANDARD_INPUT:
+        if path == STANDARD_INPUT:
+            _check(cast("BufferedReader", sys.stdin.buffer), "standard input")
+        elif not Path(path).is_fifo():
             _open(path).close()
 
 
@@ -52,23 +59,27 @@ def batches(
             yield from _batches(file, path, lines, advance)
 
 
-def follow_last(paths: Sequence[str]) -> Iterator[list[Message]]:
-    """What is appended to the last file from now on, as it comes; standard input until it ends."""
-    name = paths[-1]
-    if name == STANDARD_INPUT:
-        return
-    with _open(name) as file:
-        number = sum(1 for _ in file)
-        rest = b""
+def followed(path: str, *, lines: int) -> Iterator[list[Message]]:
+    """Messages of a file from its beginning, and for ever what is appended to it.
+
+    A line counts when it is complete. A batch comes whenever there is no more for now.
+    """
+    with _open(path) as file:
+        number, line = 0, b""
+        batch: list[Message] = []
         while True:
-            chunk = file.read(1 << 20)
-            if not chunk:
+            line += file.readline(LONGEST_LINE)
+            complete = line.endswith(b"\n") or len(line) >= LONGEST_LINE
+            if complete:
+                number += 1
+                if body := line.strip():
+                    batch.append(Message(body, path, number))
+                line = b""
+            if batch and (len(batch) >= lines or not complete):
+                yield batch
+                batch = []
+            elif not complete:
                 time.sleep(_POLL_SECONDS)
-                continue
-            *lines, rest = (rest + chunk).split(b"\n")
-            bodies = [(number + i, line.strip()) for i, line in enumerate(lines, 1)]
-            number += len(lines)
-            yield [Message(body, name, n) for n, body in bodies if body]
 
 
 def _batches(file: BinaryIO, name: str, lines: int, advance: "_Advance") -> Iterator[list[Message]]:
@@ -113,12 +124,17 @@ def _open(path: str) -> BinaryIO:
     except OSError as error:
         message = f"{path}: cannot be read ({error.strerror})"
         raise InputError(message) from error
+    _check(file, path)
+    return file
+
+
+def _check(file: BufferedReader, name: str) -> None:
+    """Close and refuse what shows by its first bytes that it holds no lines of text."""
     start = file.peek(2)[:2]
     if start in _MAGIC:
         file.close()
-        message = f"{path}: looks like {_MAGIC[start]}"
+        message = f"{name}: looks like {_MAGIC[start]}"
         raise InputError(message)
-    return file
 
 
 class _Advance:

@@ -79,6 +79,8 @@ def score(
         instant = parse_instant(at, zone_required=True)
     except InstantError as error:
         raise typer.BadParameter(str(error), param_hint="--at") from error
+    if rejects is not None:
+        _check_rejects(rejects, files)
     check_inputs(files)
     chosen = policy_named(policy, "source")
     findings, report, rejected = run_async(
@@ -124,6 +126,14 @@ def _order(finding: Finding) -> tuple[object, ...]:
     return (-finding.summary.total_actions, finding.summary.session)
 
 
+def _check_rejects(path: Path, inputs: Sequence[str]) -> None:
+    """Refuse a file that cannot be written before anything is read in vain."""
+    if path.exists() and any(Path(name).exists() and path.samefile(name) for name in inputs):
+        message = f"{path}: is read, so it cannot be written"
+        raise InputError(message)
+    _write_rejects(path, [])
+
+
 def _write_rejects(path: Path, rejected: Sequence[Rejected]) -> None:
     try:
         with path.open("wb") as file:
@@ -143,10 +153,11 @@ def _print(findings: Sequence[Finding], report: IngestReport, form: Format, at: 
             _print_row(columns(finding.summary, finding.indicator))
     err.print(
         f"{report.records:,} records: {report.activities:,} Atlassian activities, "
-        f"{report.ignored:,} of other tables and applications, {report.rejected:,} rejected"
+        f"{report.ignored:,} of other tables and applications, {report.rejected:,} rejected",
+        soft_wrap=True,
     )
     for action, count in sorted(report.unmapped.items(), key=lambda pair: -pair[1])[:5]:
-        err.print(f"  not in any table of the policy: {action} ({count:,})", markup=False)
+        err.print(f"  not in any table of the policy: {plain(action)} ({count:,})", soft_wrap=True)
 
 
 def _print_row(row: dict[str, object]) -> None:
