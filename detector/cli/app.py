@@ -4,7 +4,6 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Callable
 from io import TextIOWrapper
 from typing import Annotated
 
@@ -24,22 +23,19 @@ EXIT_CODES = (
 )
 
 
-def _group(text: str) -> typer.Typer:
-    return typer.Typer(
-        help=text,
-        epilog=EXIT_CODES,
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        rich_markup_mode=None,
-    )
-
-
-def _add(group: typer.Typer, *commands: Callable[..., None]) -> None:
-    """Add commands; their help keeps the lines of the examples as they are."""
-    for command in commands:
-        text = re.sub(r"\n\n(?=Examples?:|  )", "\n\n\b\n", inspect.getdoc(command) or "")
-        group.command(help=text, epilog=EXIT_CODES)(command)
+app = typer.Typer(
+    help="Detects Confluence data mining (ATT&CK T1213.001) in Defender CloudAppEvents.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(run.run)
+app.command()(score.score)
+app.command()(counters.counters)
+app.command()(kql.kql)
+app.add_typer(policy.app, name="policy")
+app.command()(sample.sample)
 
 
 def _show_version(asked: bool) -> None:
@@ -48,6 +44,7 @@ def _show_version(asked: bool) -> None:
         raise typer.Exit
 
 
+@app.callback()
 def _options(
     version: Annotated[
         bool,
@@ -57,12 +54,18 @@ def _options(
     del version  # the callback has answered it
 
 
-app = _group("Detects Confluence data mining (ATT&CK T1213.001) in Defender CloudAppEvents.")
-app.callback()(_options)
-_add(app, run.run, score.score, counters.counters, kql.kql, sample.sample)
-_policy = _group("Show or check a policy.")
-_add(_policy, policy.show, policy.check)
-app.add_typer(_policy, name="policy")
+def _explain(group: typer.Typer) -> None:
+    """Give each command's help the exit codes, and leave the lines of its examples alone."""
+    for command in group.registered_commands:
+        text = command.help or inspect.getdoc(command.callback) or ""
+        command.help = re.sub(r"\n\n(?=Examples?:|  )", "\n\n\b\n", text)
+        command.epilog = EXIT_CODES
+    for inner in group.registered_groups:
+        if inner.typer_instance is not None:
+            _explain(inner.typer_instance)
+
+
+_explain(app)
 
 
 def main() -> None:

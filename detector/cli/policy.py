@@ -8,7 +8,10 @@ from detector.cli.common import Format, FormatOption, PolicyOption, out, policy_
 from detector.policies import effective, load_policy
 from detector.settings import read_settings
 
+app = typer.Typer(help="Show or check a policy.", no_args_is_help=True, rich_markup_mode=None)
 
+
+@app.command()
 def show(policy: PolicyOption = None, format: FormatOption = Format.JSON) -> None:  # noqa: A002
     """Print the effective policy, every default written out: what `run` would use.
 
@@ -21,6 +24,7 @@ def show(policy: PolicyOption = None, format: FormatOption = Format.JSON) -> Non
         out.print(f"fingerprint {chosen.fingerprint}")
 
 
+@app.command()
 def check(
     file: Annotated[str, typer.Argument(help="A policy file.", metavar="FILE")],
     format: FormatOption = Format.TABLE,  # noqa: A002
