@@ -126,14 +126,6 @@ def _order(finding: Finding) -> tuple[object, ...]:
     return (-finding.summary.total_actions, finding.summary.session)
 
 
-def _check_rejects(path: Path, inputs: Sequence[str]) -> None:
-    """Refuse a file that cannot be written before anything is read in vain."""
-    if path.exists() and any(Path(name).exists() and path.samefile(name) for name in inputs):
-        message = f"{path}: is read, so it cannot be written"
-        raise InputError(message)
-    _write_rejects(path, [])
-
-
 def _write_rejects(path: Path, rejected: Sequence[Rejected]) -> None:
     try:
         with path.open("wb") as file:
@@ -170,3 +162,11 @@ def _print_row(row: dict[str, object]) -> None:
     out.print(f"  {numbers} · {row['Timestamp']} to {row['LastActivity']}", soft_wrap=True)
     if place:
         out.print(f"  [dim]{plain(place)}[/]", soft_wrap=True)
+
+
+def _check_rejects(path: Path, inputs: Sequence[str]) -> None:
+    """Refuse a file that cannot be written before anything is read in vain."""
+    if path.exists() and any(Path(name).exists() and path.samefile(name) for name in inputs):
+        message = f"{path}: is read, so it cannot be written"
+        raise InputError(message)
+    _write_rejects(path, [])
