@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from detector.core.activity import Activity
-from detector.core.instant import MINUTE, floor_minute
+from detector.core.instant import DAY, MINUTE, floor_minute
 from detector.core.policy import Policy
 from detector.core.reading import Reading
 from detector.core.vocabulary import Vocabulary
@@ -85,21 +85,29 @@ class Replay:
             await self._flush(len(self._waiting))
 
     async def finish(self) -> int | None:
-        """Play out the last minute; returns the clock, None for a stream without any time."""
-        if self.clock.now is None:
-            self.clock.now = self.clock.doubted
+        """Play out the last minute; returns the clock, None for a stream without any time.
+
+        Nothing after the last time contradicts it, so it is believed, though at most a day ahead.
+        """
+        before, doubted = self.clock.now, self.clock.doubted
+        if doubted is not None and (before is None or doubted <= before + DAY):
+            await self._move(doubted, self._doubtful_from)
         await self.catch_up()
         return self.clock.now
 
     async def catch_up(self) -> None:
-        """Judge what has come so far, at the end of the clock's minute, and store the clock."""
-        now = self.clock.now
+        """Judge what has come so far, at the end of the clock's minute, and store the clock.
+
+        The first time of all is taken for the clock while nothing confirms it, but not stored.
+        """
+        now = self.clock.doubted if self.clock.now is None else self.clock.now
         if now is None:
             return
         self._doubtful_from = None
         await self._flush(len(self._waiting))
         await self._tick(-(-now // MINUTE) * MINUTE)
-        await self.state.meta.set_instant("clock", now)
+        if self.clock.now is not None:
+            await self.state.meta.set_instant("clock", now)
 
     async def _move(self, now: int, upto: int | None) -> None:
         """Move the clock; on crossing a minute first ingest what came before, then tick."""

@@ -36,7 +36,7 @@ def counters(
     """Print a user's counters by event-time hour, and the window as last judged.
 
     Example:
-      python -m detector counters mallory@example.com --store sqlite:.detector/demo.db
+      python -m detector counters Mallory --store sqlite:.detector/demo.db
     """
     del policy  # every command takes it; stored counters do not depend on it
     key, hours, window = run_async(_read(user, store))
@@ -46,8 +46,8 @@ def counters(
     if format is Format.JSON:
         print_json({"user": key, "hours": hours, "window": window})
         return
-    table = Table(title=f"{user} · {key}", title_justify="left")
-    table.add_column("Hour (UTC)")
+    table = Table(title=f"{plain(user)} · {key}", title_justify="left")
+    table.add_column("Hour (UTC)", no_wrap=True)
     for name in ("Segments", *_SUMMED):
         table.add_column(name, justify="right")
     for hour in hours:
@@ -55,7 +55,7 @@ def counters(
     out.print(table)
     for name, value in (window or {}).items():
         if name not in {"V", "Sessions"}:
-            out.print(f"{name:<21} {value!s}", markup=False)
+            out.print(f"{name:<21} {plain(str(value))}", soft_wrap=True)
 
 
 async def _read(

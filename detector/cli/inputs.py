@@ -2,10 +2,11 @@
 
 import sys
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import cast
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -20,6 +21,7 @@ _BLOCK_BYTES = 24 << 20
 _POLL_SECONDS = 0.5
 _MAGIC = {
     b"\x1f\x8b": "gzip: unpack it first (gzip -dc FILE | python -m detector … -)",
+    b"{\0": "UTF-16 text: convert it to UTF-8",
     b"PK": "a ZIP archive: unpack it first",
     b"\xff\xfe": "UTF-16 text: convert it to UTF-8",
     b"\xfe\xff": "UTF-16 text: convert it to UTF-8",
@@ -31,26 +33,36 @@ class InputError(ValueError):
 
 
 def check_inputs(paths: Sequence[str]) -> None:
-    """Refuse what cannot be read before anything is done. Raises InputError."""
+    """Refuse what cannot be read before anything is done. Raises InputError.
+
+    A named pipe can be opened once only, so it is left for later.
+    """
     for path in paths:
-        if path != STANDARD_INPUT:
+        if path == STANDARD_INPUT:
+            _check(cast("BufferedReader", sys.stdin.buffer), "standard input")
+        elif not Path(path).is_fifo():
             _open(path).close()
 
 
 def batches(
-    paths: Sequence[str], *, lines: int = 1 << 30, console: Console | None = None
+    paths: Sequence[str],
+    *,
+    lines: int = 1 << 30,
+    console: Console | None = None,
+    eager: bool = False,
 ) -> Iterator[list[Message]]:
     """Messages of the files in order, at most `lines` of them and about 24 MiB at a time.
 
     Blank lines are passed over; the line number stays. Progress is drawn where `console` is a
-    terminal.
+    terminal. `eager` gives what a pipe holds now instead of waiting for more.
     """
     with ExitStack() as stack:
         advance = stack.enter_context(_progress(paths, console))
         for path in paths:
-            file = sys.stdin.buffer if path == STANDARD_INPUT else stack.enter_context(_open(path))
+            is_pipe = path == STANDARD_INPUT
+            file = _standard_input() if is_pipe else stack.enter_context(_open(path))
             number = 0
-            for block in _blocks(file):
+            for block in _blocks(file.read1 if eager else file.read):
                 advance(sum(map(len, block)))
                 messages = [
                     Message(body, path, n) for n, body in enumerate(block, number + 1) if body
@@ -60,44 +72,52 @@ def batches(
                     yield messages[start : start + lines]
 
 
-def follow_last(paths: Sequence[str]) -> Iterator[list[Message]]:
-    """What is appended to the last file from now on, as it comes; standard input until it ends."""
-    name = paths[-1]
-    if name == STANDARD_INPUT:
-        return
-    with _open(name) as file:
-        number = sum(1 for _ in file)
-        rest = b""
+def followed(path: str, *, lines: int) -> Iterator[list[Message]]:
+    """Messages of a file from its beginning, and for ever what is appended to it.
+
+    A line counts when it is complete. A batch comes whenever there is no more for now.
+    """
+    with _open(path) as file:
+        number, line = 0, b""
+        batch: list[Message] = []
         while True:
-            chunk = file.read(1 << 20)
-            if not chunk:
+            line += file.readline(LONGEST_LINE)
+            complete = line.endswith(b"\n") or len(line) >= LONGEST_LINE
+            if complete:
+                number += 1
+                if body := line.strip():
+                    batch.append(Message(body, path, number))
+                line = b""
+            if batch and (len(batch) >= lines or not complete):
+                yield batch
+                batch = []
+            elif not complete:
                 time.sleep(_POLL_SECONDS)
-                continue
-            *lines, rest = (rest + chunk).split(b"\n")
-            bodies = [(number + i, line.strip()) for i, line in enumerate(lines, 1)]
-            number += len(lines)
-            yield [Message(body, name, n) for n, body in bodies if body]
 
 
-def _blocks(file: BinaryIO) -> Iterator[list[bytes]]:
+def _standard_input() -> BufferedReader:
+    return open(sys.stdin.fileno(), "rb", closefd=False)
+
+
+def _blocks(read: Callable[[int], bytes]) -> Iterator[list[bytes]]:
     """Whole lines in blocks, stripped, the first without its byte order mark.
 
     A line over the limit is cut there, so that it is rejected, and the rest of it skipped.
     """
-    rest = file.read(_BLOCK_BYTES).removeprefix(b"\xef\xbb\xbf")
-    skipping = False
-    while rest:
-        more = file.read(_BLOCK_BYTES)
-        *lines, rest = (rest + more).split(b"\n") if more else (*rest.split(b"\n"), b"")
-        if skipping and lines:
-            lines[0] = b""
-            skipping = False
+    rest, skipping, mark = b"", False, b"\xef\xbb\xbf"
+    while chunk := read(_BLOCK_BYTES):
+        *lines, rest = (rest + chunk.removeprefix(mark)).split(b"\n")
+        mark = b""
+        if skipping:
+            skipping, lines, rest = not lines, lines[1:], rest if lines else b""
         if len(rest) > LONGEST_LINE:
             lines, rest, skipping = [*lines, rest[:LONGEST_LINE]], b"", True
         yield [line.strip() for line in lines]
+    if rest:
+        yield [rest.strip()]
 
 
-def _open(path: str) -> BinaryIO:
+def _open(path: str) -> BufferedReader:
     try:
         file = Path(path).open("rb")  # noqa: SIM115 - closed by the caller
     except FileNotFoundError as error:
@@ -109,12 +129,17 @@ def _open(path: str) -> BinaryIO:
     except OSError as error:
         message = f"{path}: cannot be read ({error.strerror})"
         raise InputError(message) from error
+    _check(file, path)
+    return file
+
+
+def _check(file: BufferedReader, name: str) -> None:
+    """Close and refuse what shows by its first bytes that it holds no lines of text."""
     start = file.peek(2)[:2]
     if start in _MAGIC:
         file.close()
-        message = f"{path}: looks like {_MAGIC[start]}"
+        message = f"{name}: looks like {_MAGIC[start]}"
         raise InputError(message)
-    return file
 
 
 class _Advance:

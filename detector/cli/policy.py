@@ -6,18 +6,19 @@ import typer
 
 from detector.cli.common import Format, FormatOption, PolicyOption, out, policy_named, print_json
 from detector.policies import effective, load_policy
+from detector.settings import read_settings
 
 app = typer.Typer(help="Show or check a policy.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command()
 def show(policy: PolicyOption = None, format: FormatOption = Format.JSON) -> None:  # noqa: A002
-    """Print the effective policy, every default written out.
+    """Print the effective policy, every default written out: what `run` would use.
 
     Example:
       python -m detector policy show --policy source
     """
-    chosen = policy_named(policy, "recommended")
+    chosen = policy_named(policy, "recommended", read_settings())
     out.print(effective(chosen), markup=False, soft_wrap=True)
     if format is Format.TABLE:
         out.print(f"fingerprint {chosen.fingerprint}")
@@ -37,4 +38,8 @@ def check(
     if format is Format.JSON:
         print_json({"name": policy.name, "fingerprint": policy.fingerprint})
     else:
-        out.print(f"{file}: fine; policy {policy.name!r}, fingerprint {policy.fingerprint}")
+        out.print(
+            f"{file}: fine; policy {policy.name!r}, fingerprint {policy.fingerprint}",
+            markup=False,
+            soft_wrap=True,
+        )

@@ -16,13 +16,14 @@ from detector.cli.common import (
     StoreOption,
     err,
     out,
+    plain,
     policy_named,
     print_json,
     run_async,
     settings_with,
 )
 from detector.cli.hub import HubOption, NamespaceOption
-from detector.cli.inputs import batches, check_inputs, follow_last
+from detector.cli.inputs import STANDARD_INPUT, batches, check_inputs, followed
 from detector.core.episode import Transition
 from detector.core.evidence import Evidence
 from detector.core.instant import format_instant
@@ -30,7 +31,7 @@ from detector.core.policy import Policy
 from detector.core.report import clock_time
 from detector.dispatch import DispatchReport
 from detector.evaluate import EvaluateReport
-from detector.ingest import total
+from detector.ingest import IngestReport, total
 from detector.replay import Replay
 from detector.settings import Settings
 from detector.wiring import make_detector, make_sinks, make_source, opened
@@ -45,7 +46,8 @@ def run(
     store: StoreOption = None,
     policy: PolicyOption = None,
     follow: Annotated[
-        bool, typer.Option("--follow", help="Wait for more lines at the end of the last file.")
+        bool,
+        typer.Option("--follow", help="Wait for more lines of the last file until interrupted."),
     ] = False,
     eventhub: Annotated[
         bool, typer.Option("--eventhub", help="Consume an Event Hub, in a container, say.")
@@ -65,7 +67,7 @@ def run(
     Examples:
       python -m detector run examples/day.jsonl
 
-      tail -F events.jsonl | python -m detector run - --store sqlite:live.db
+      tail -F events.jsonl | python -m detector run - --follow --store sqlite:live.db
 
       EVENTHUB="Endpoint=sb://…" python -m detector run --eventhub --store azure
     """
@@ -106,9 +108,13 @@ async def _run(
             on_tick=on_tick,
         )
         await replay.begin()
-        for batch in batches(paths, lines=_LINES, console=err):
+        live = follow and paths[-1] != STANDARD_INPUT
+        whole = paths[:-1] if live else paths
+        for batch in batches(whole, lines=_LINES, console=err, eager=STANDARD_INPUT in whole):
             await replay.feed(source.read(batch))
-        for batch in follow_last(paths) if follow else ():
+            if follow and not live:
+                await replay.catch_up()
+        for batch in followed(paths[-1], lines=_LINES) if live else ():
             await replay.feed(source.read(batch))
             await replay.catch_up()
         clock = await replay.finish()
@@ -125,18 +131,9 @@ def _summarise(
 ) -> None:
     """What the stream held and what came of it; says so when nothing did."""
     read = total(replay.reports)
-    raised = transitions[Transition.OPENED]
     changed = bool(transitions or alerts or replay.windows_changed)
     if form is Format.JSON:
-        summary = {
-            "records": read.records,
-            "activities": read.activities,
-            "rejected": read.rejected,
-            "ignored": read.ignored,
-            "late": read.late,
-            "too_old": read.too_old,
-            "unmapped": dict(read.unmapped),
-            "users": len(read.users),
+        summary = _counts(read) | {
             "clock": format_instant(clock) if clock is not None else None,
             "changed": changed,
         }
@@ -145,17 +142,33 @@ def _summarise(
         return
     out.print(
         f"{read.records:,} records, {read.activities:,} Atlassian activities of "
-        f"{len(read.users):,} users, {read.rejected:,} rejected; "
-        f"{raised:,} episodes opened, {transitions[Transition.CLOSED]:,} closed"
+        f"{len(read.users):,} users, {read.rejected:,} rejected, {read.too_old:,} too old; "
+        f"{transitions[Transition.OPENED]:,} episodes opened, "
+        f"{transitions[Transition.CLOSED]:,} closed"
         + (f"; the clock stands at {clock_time(clock)}" if clock is not None else ""),
         soft_wrap=True,
     )
     for action, count in sorted(read.unmapped.items(), key=lambda pair: -pair[1])[:5]:
-        out.print(f"  not in any table of the policy: {action} ({count:,})", markup=False)
+        out.print(f"  not in any table of the policy: {plain(action)} ({count:,})", soft_wrap=True)
     if alerts:
         shown = alerts[-1].episode_id[:8]
         out.print(
             f"Look closer: python -m detector alerts show {shown} --store {store}", soft_wrap=True
         )
-    if not changed:
-        out.print("Nothing changed: the store already held every event of this stream.")
+    if not read.records:
+        out.print("Nothing came: the stream is empty.")
+    elif not changed:
+        out.print("Nothing changed: every window, episode and alert is as it was.")
+
+
+def _counts(read: IngestReport) -> dict[str, object]:
+    return {
+        "records": read.records,
+        "activities": read.activities,
+        "rejected": read.rejected,
+        "ignored": read.ignored,
+        "late": read.late,
+        "too_old": read.too_old,
+        "unmapped": dict(read.unmapped),
+        "users": len(read.users),
+    }

@@ -67,6 +67,8 @@ def score(
         instant = parse_instant(at, zone_required=True)
     except InstantError as error:
         raise typer.BadParameter(str(error), param_hint="--at") from error
+    if rejects is not None:
+        _check_rejects(rejects, files)
     check_inputs(files)
     with tempfile.TemporaryDirectory(prefix="detector-score-") as folder:
         job = Job(
@@ -103,10 +105,11 @@ def _print(rows: Sequence[dict[str, object]], report: IngestReport, form: Format
             _print_row(row)
     err.print(
         f"{report.records:,} records: {report.activities:,} Atlassian activities, "
-        f"{report.ignored:,} of other tables and applications, {report.rejected:,} rejected"
+        f"{report.ignored:,} of other tables and applications, {report.rejected:,} rejected",
+        soft_wrap=True,
     )
     for action, count in sorted(report.unmapped.items(), key=lambda pair: -pair[1])[:5]:
-        err.print(f"  not in any table of the policy: {action} ({count:,})", markup=False)
+        err.print(f"  not in any table of the policy: {plain(action)} ({count:,})", soft_wrap=True)
 
 
 def _print_row(row: dict[str, object]) -> None:
@@ -119,3 +122,11 @@ def _print_row(row: dict[str, object]) -> None:
     out.print(f"  {numbers} · {row['Timestamp']} to {row['LastActivity']}", soft_wrap=True)
     if place:
         out.print(f"  [dim]{plain(place)}[/]", soft_wrap=True)
+
+
+def _check_rejects(path: Path, inputs: Sequence[str]) -> None:
+    """Refuse a file that cannot be written before anything is read in vain."""
+    if path.exists() and any(Path(name).exists() and path.samefile(name) for name in inputs):
+        message = f"{path}: is read, so it cannot be written"
+        raise InputError(message)
+    _write_rejects(path, [])

@@ -6,7 +6,7 @@ None of it counts. A file name that says "Confluence" is not Confluence.
 from collections.abc import Iterator
 from random import Random
 
-from detector.samples.member import HOUR, TICKS_PER_SECOND, Member, Session
+from detector.samples.member import HOUR, MINUTE, TICKS_PER_SECOND, Member, Session
 from detector.samples.records import ATLASSIAN_ID, Properties, cloud_app_row, instant
 from detector.samples.staff import STAFF
 from detector.samples.wiki import SPACES, page_id, some_pages
@@ -15,18 +15,23 @@ Happening = tuple[int, str, Properties]
 CLOUD_APP_EVENTS = "AdvancedHunting-CloudAppEvents"
 EMAIL_EVENTS = "AdvancedHunting-EmailEvents"
 
+_EVENING = 30
+"""Automatic mails, one every ten minutes from 19:00: a stream is never silent for hours."""
+
 _FILES = ("Offsite.pptx", "Confluence migration plan.docx", "Budget 2026.xlsx")
 _UNLISTED = ("confluence_page_updated", "jira_issue_viewed", "confluence_space_permissions_changed")
 
 
 def bystanders(random: Random) -> Iterator[Happening]:
-    """About 160 records as (tick, category, properties), in no order of time."""
+    """About 190 records as (tick, category, properties), in no order of time."""
     for index in range(60):
         yield _an_email(random, index)
     for _ in range(60):
         yield _a_file(random)
     for _ in range(40):
         yield _an_unlisted_action(random)
+    for index in range(60, 60 + _EVENING):
+        yield _an_email(random, index, at=19 * HOUR + (index - 60) * 10 * MINUTE)
 
 
 def _moment(random: Random) -> int:
@@ -37,8 +42,8 @@ def _someone(random: Random) -> Member:
     return random.choice(STAFF)[0]
 
 
-def _an_email(random: Random, index: int) -> Happening:
-    at = _moment(random)
+def _an_email(random: Random, index: int, at: int | None = None) -> Happening:
+    at = _moment(random) if at is None else at
     return (
         at,
         EMAIL_EVENTS,
