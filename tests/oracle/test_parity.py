@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.adapters.sqlite import SqliteRows
-from detector.cli.score import LITERAL
+from detector.cli.scoring import LITERAL
 from detector.core.instant import parse_instant
 from detector.core.reading import Message
 from detector.core.rules import Verdict, indicator_of, judge_user
