@@ -96,7 +96,10 @@ def followed(path: str, *, lines: int) -> Iterator[list[Message]]:
 
 
 def _standard_input() -> BufferedReader:
-    return open(sys.stdin.fileno(), "rb", closefd=False)
+    buffer = sys.stdin.buffer
+    if not isinstance(buffer, BufferedReader):
+        raise InputError("standard input cannot be read as bytes")
+    return buffer
 
 
 def _blocks(read: Callable[[int], bytes]) -> Iterator[list[bytes]]:
@@ -112,7 +115,7 @@ def _blocks(read: Callable[[int], bytes]) -> Iterator[list[bytes]]:
             skipping, lines, rest = not lines, lines[1:], rest if lines else b""
         if len(rest) > LONGEST_LINE:
             lines, rest, skipping = [*lines, rest[:LONGEST_LINE]], b"", True
-        yield [line.strip() for line in lines]
+        yield [line[:LONGEST_LINE].strip() for line in lines]
     if rest:
         yield [rest.strip()]
 

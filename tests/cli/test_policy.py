@@ -73,7 +73,7 @@ WRONG = {
     "nothing that counts": ({"actions": []}, "actions: empty, so nothing could ever count"),
     "a threshold below nothing": (
         {"access_threshold": {"exports": -1}},
-        "access_threshold.exports: -1 is below 0",
+        "access_threshold.exports: -1 is no number from 0 up",
     ),
     "an unknown severity": (
         {"minimum_severity": "urgent"},

@@ -210,7 +210,7 @@ def test_the_table_says_who_what_and_how_much(cli):
     assert shown.out.startswith(f"9 found in the window that ends {AT}\n")
     assert "\nMallory  Credential/secret hunting via search queries\n" in shown.out
     assert "  24 actions · 19 pages · 5 spaces · 6 sensitive searches · " in shown.out
-    assert "1,982 records: 1,861 Atlassian activities" in shown.err
+    assert "2,012 records: 1,861 Atlassian activities" in shown.err
     assert "not in any table of the policy: " in shown.err
 
 
