@@ -170,15 +170,22 @@ class Evaluator:
         read: StoredEpisode | None,
         report: EvaluateReport,
     ) -> None:
-        """Freeze the evidence, write the episode under its guard, then ask for it to be sent."""
+        """Freeze the evidence, write the episode under its guard, then ask for it to be sent.
+
+        Evidence comes first, so that no revision is ever without; and again after the guard, so
+        that it is the winner's where several prepared the same revision.
+        """
         if change is None:
             return
         episode, transition = change
+        evidence = None
         if transition is not None:
             evidence = freeze(episode, transition, judgement, self.policy, self.vocabulary)
-            if evidence is not None:
-                await self.state.evidence.freeze(evidence)
+        if evidence is not None:
+            await self.state.evidence.prepare(evidence)
         await self.state.episodes.write(episode, read)
+        if evidence is not None:
+            await self.state.evidence.freeze(evidence)
         if _is_unsent(episode, self.sinks):
             await self.state.marks.set_outbox(episode.user, episode.number, judgement.verdict.at)
         if transition is not None:

@@ -14,7 +14,7 @@ Texts are Unicode. Readers refuse lone surrogates; a store may replace one.
 """
 
 Values = dict[str, Value]
-"""A row's columns while they are put together. Their names end in a letter."""
+"""A row's columns while they are put together. Their names have no underscore."""
 
 MOST_OPERATIONS = 100
 """Operations in one transaction: Table Storage's limit."""

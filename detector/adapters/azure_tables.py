@@ -7,8 +7,8 @@ because whoever catches one reads again before deciding: an evaluation finds its
 goes on from there, a mark or segment that is gone is what was wanted, and a dispatcher that cannot
 tell whether the lease is its own waits until it ends. What gets no answer is not sent again.
 
-A property holds 64 KiB, a text 32 Ki UTF-16 units: longer columns are cut into `Name`, `Name1`,
-`Name2`…, and put together again. A column called as one of the service's own gets a `_`.
+A property holds 64 KiB, a text 32 Ki UTF-16 units: longer columns are cut into `Name`, `Name_1`,
+`Name_2`…, and put together again. A column called as one of the service's own gets a `_`.
 """
 # pyright: reportUnknownMemberType=false
 # The client takes **kwargs without types.
@@ -224,7 +224,7 @@ def _properties(name: str, value: Value) -> Iterator[tuple[str, _Property]]:
     if isinstance(value, str | bytes):
         size = _CHARACTERS if isinstance(value, str) else _BYTES
         for number, start in enumerate(range(0, len(value) or 1, size)):
-            yield f"{name}{number or ''}", value[start : start + size]
+            yield f"{name}_{number}" if number else name, value[start : start + size]
     elif isinstance(value, int) and not isinstance(value, bool):
         yield name, EntityProperty(value, EdmType.INT64)
     else:
@@ -233,14 +233,14 @@ def _properties(name: str, value: Value) -> Iterator[tuple[str, _Property]]:
 
 def _row(entity: TableEntity) -> Row:
     properties = cast("dict[str, _Property]", entity)
-    names = [n for n in properties if n not in _SYSTEM and not n[-1].isdecimal()]
+    names = [n for n in properties if n not in _SYSTEM and ("_" not in n or n.endswith("_"))]
     values = {n.removesuffix("_"): _value(properties, n) for n in names}
     etag = str(entity.metadata["etag"])
     return Row(str(properties["PartitionKey"]), str(properties["RowKey"]), values, etag)
 
 
 def _value(properties: Mapping[str, _Property], name: str) -> Value:
-    names = takewhile(properties.__contains__, (f"{name}{n or ''}" for n in count()))
+    names = takewhile(properties.__contains__, (f"{name}_{n}" if n else name for n in count()))
     pieces = [properties[n] for n in names]
     first = pieces[0]
     if isinstance(first, EntityProperty):

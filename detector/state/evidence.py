@@ -1,13 +1,15 @@
 """Frozen evidence: one row per revision of an episode, at most 256 KiB, kept 90 days."""
 
 import zlib
+from contextlib import suppress
 from dataclasses import replace
+from typing import Literal
 
 import msgspec
 
 from detector.core.evidence import Evidence
 from detector.core.instant import DAY, format_instant
-from detector.ports import Operation, Row, Rows, Transaction, Values
+from detector.ports import ConflictError, Operation, Row, Rows, Transaction, Values
 from detector.state.keys import EVIDENCE, VERSION, bucket_of, readable
 
 KEPT = 90 * DAY
@@ -23,8 +25,16 @@ class EvidenceStore:
         """Keep the rows."""
         self._rows = rows
 
+    async def prepare(self, evidence: Evidence) -> None:
+        """Write a revision that may come to nothing; one that is there already stays."""
+        with suppress(ConflictError):
+            await self._write("insert", evidence)
+
     async def freeze(self, evidence: Evidence) -> None:
         """Write a revision; the same one again changes nothing that matters."""
+        await self._write("upsert", evidence)
+
+    async def _write(self, kind: Literal["insert", "upsert"], evidence: Evidence) -> None:
         values: Values = {
             "V": VERSION,
             "FrozenAt": format_instant(evidence.frozen_at),
@@ -32,7 +42,7 @@ class EvidenceStore:
             "Data": _fit(evidence),
         }
         key = f"{evidence.episode_id}|{evidence.revision:06d}"
-        operation = Operation("upsert", key, values)
+        operation = Operation(kind, key, values)
         await self._rows.submit(Transaction(EVIDENCE, bucket_of(evidence.episode_id), [operation]))
 
     async def of(self, episode_id: str) -> list[Evidence]:

@@ -47,6 +47,13 @@ async def the_episode(after: Host) -> Episode:
     return episode
 
 
+async def revisions(after: Host, episode: Episode) -> list[tuple[str, int]]:
+    """What the frozen evidence of each revision says has happened."""
+    frozen = await after.state.evidence.of(episode.episode_id)
+    assert [evidence.revision for evidence in frozen] == list(range(1, len(frozen) + 1))
+    return [(evidence.transition.value, evidence.total_actions) for evidence in frozen]
+
+
 async def check_window(after: Host, activities: list[Activity], at: int) -> None:
     """The window is what judging all of the data says, or a mark promises that it will be."""
     verdict = judge_user(activities, at, RECOMMENDED, WORDS["recommended"])
@@ -146,7 +153,35 @@ async def test_an_escalation_by_another_is_kept(tmp_path: Path) -> None:
         episode = await the_episode(after)
         assert (episode.is_open, episode.revision) == (True, 2), call
         assert (episode.total_actions, episode.as_of) == (131, NOON + 2 * HOUR), call
+        assert await revisions(after, episode) == [("opened", 41), ("escalated", 131)], call
         await check_window(after, [*HIT, *worse], NOON + 2 * HOUR)
+
+
+async def test_one_that_would_have_closed_does_not_rewrite_the_evidence(tmp_path: Path) -> None:
+    later = NOON + DAY
+    few = views(5, start=NOON + HOUR, every=MINUTE)
+    worse = views(90, start=NOON + 2 * HOUR, every=MINUTE)
+
+    async def open_episode(first: Host) -> None:
+        await first.ingest(HIT, NOON)
+        await first.evaluate(NOON)
+        await first.ingest(few, NOON + HOUR)
+
+    async def escalate(other: Host) -> None:
+        await other.ingest(worse, later)
+        await other.evaluate(later)
+
+    calls: list[str] = []
+    async for call, after in overtakings(
+        tmp_path, before=open_episode, evaluate_at=later, meanwhile=escalate
+    ):
+        calls.append(call)
+        history = await after.episodes()
+        if not history[0].is_open or history[0].revision != 2:
+            continue  # it had closed the episode before the new data came
+        assert await revisions(after, history[0]) == [("opened", 41), ("escalated", 95)], call
+
+    assert {"submit evidence", "submit episodes"} <= set(calls)
 
 
 async def test_a_mark_that_is_set_again_meanwhile_stays(tmp_path: Path) -> None:
