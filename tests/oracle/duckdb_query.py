@@ -19,7 +19,7 @@ AccessRatePerMinute ThreatIndicator ActionTypes SampleTitles LastActivity""".spl
 SET_CAPS = {"SensitiveTermsFound": 5, "ActionTypes": 8, "SampleTitles": 10}
 
 # An instant is a BIGINT of 100 ns: a DuckDB TIMESTAMP has microseconds, and a DOUBLE loses ticks.
-_MACROS = """
+MACROS = """
 CREATE MACRO start_of(unit, tick) AS tick - ((tick % unit) + unit) % unit;
 CREATE MACRO datetime_diff(unit, a, b) AS (start_of(unit, a) - start_of(unit, b)) // unit;
 CREATE MACRO rounded(x, places) AS
@@ -79,7 +79,7 @@ SELECT instant, key, is_kept(total, sensitive, exports, spaces) AS is_kept,
   actions AS "ActionTypes", titles AS "SampleTitles", last_tick AS "LastActivity"
 FROM grouped ORDER BY total DESC, key
 """
-_KEYS = {
+KEYS = {
     "session": "row(object_id, display_name, address, agent)",
     "user": """CASE WHEN object_id <> '' THEN row('id', object_id, '')
       WHEN display_name <> '' THEN row('name', display_name, '')
@@ -141,7 +141,7 @@ class Oracle:
         self._db.execute("PRAGMA disable_optimizer")  # it takes longer than the rows of a test
         texts = ", ".join(f"{field.name} VARCHAR" for field in fields(Event)[1:])
         self._db.execute(f"CREATE TABLE events (tick BIGINT, {texts})")
-        self._db.execute(_MACROS)
+        self._db.execute(MACROS)
 
     def load(self, events: Iterable[Event]) -> None:
         """Make these the only events."""
@@ -160,7 +160,7 @@ class Oracle:
         """Every group at each instant, also those that `where` drops, largest first."""
         values = {"instants": sorted(set(instants)), "sensitive": SENSITIVE, "apps": APPS}
         found: dict[int, list[Row]] = {instant: [] for instant in instants}
-        rows = self._db.execute(QUERY.format(keys=_KEYS[by]), values).fetchall()
+        rows = self._db.execute(QUERY.format(keys=KEYS[by]), values).fetchall()
         for instant, key, kept, *rest in rows:
             found[instant].append(Row(_key(key), kept, _columns(rest)))
         return found
