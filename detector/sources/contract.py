@@ -80,8 +80,8 @@ class Row(BaseModel):
     ObjectId: str | None = Field(default=None, description="The object's id: part of the identity.")
     ReportId: str | int | None = Field(
         default=None,
-        description="The record's own id. Without it (or with 0) a streamed record is identified "
-        "by its place in the hub, one of a file by its content.",
+        description="The record's own id. Without it a streamed record is identified by its place "
+        "in the hub, one of a file by its content.",
     )
     RawEventData: JsonValue = Field(
         default=None,
@@ -124,7 +124,8 @@ class StreamedRecord(BaseModel):
         return {"properties": record} if _is_row(record) else record
 
 
-_NAMES = {n.lower(): n for n in (*Row.model_fields, *StreamedRecord.model_fields)} | {"isp": "ISP"}
+_EXACT = {*Row.model_fields, *StreamedRecord.model_fields}
+_NAMES = {name.lower(): name for name in _EXACT} | {"isp": "ISP"}
 
 
 def _is_row(record: Mapping[str, object]) -> bool:
@@ -140,7 +141,8 @@ def _is_blank(record: Mapping[str, object]) -> bool:
 
 
 def _respelt(record: Mapping[str, object]) -> Mapping[str, object]:
-    spelt = {_NAMES.get(name.lower(), name): value for name, value in record.items()}
+    spelt = {_NAMES.get(n.lower(), n): value for n, value in record.items() if n not in _EXACT}
+    spelt |= {n: value for n, value in record.items() if n in _EXACT}
     if isinstance(row := spelt.get("properties"), Mapping):
         spelt["properties"] = _respelt(cast("Mapping[str, object]", row))
     return spelt

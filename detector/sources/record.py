@@ -75,7 +75,8 @@ _line = msgspec.json.Decoder(Line)
 _slices = msgspec.json.Decoder(_Slices)
 _list = msgspec.json.Decoder(list[msgspec.Raw])
 _object = msgspec.json.Decoder(dict[str, Any])
-_NAMES = {name.lower(): name for name in Line.__struct_fields__ if name != "Isp"}
+_EXACT = frozenset(Line.__struct_fields__)
+_NAMES = {name.lower(): name for name in _EXACT} | {"isp": "ISP"}
 _ERRORS = (msgspec.DecodeError, RecursionError, UnicodeError, ValueError)
 _LIST = re.compile(rb'\s*(\{\s*"records"\s*:\s*)?\[', re.IGNORECASE)
 _MARK = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.DOTALL)
@@ -190,8 +191,9 @@ def _read(raw: bytes) -> Record:
 
 
 def _respelt(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with the names of columns as the stream spells them, in whatever case."""
-    fixed = {_NAMES.get(name.lower(), name): value for name, value in document.items()}
+    """The document with the names of columns as the stream spells them; those go before others."""
+    fixed = {_NAMES.get(n.lower(), n): value for n, value in document.items() if n not in _EXACT}
+    fixed |= {n: value for n, value in document.items() if n in _EXACT}
     if isinstance(fixed.get("properties"), dict):
         fixed["properties"] = _respelt(fixed["properties"])
     if "RawEventData" in fixed:

@@ -114,13 +114,14 @@ def test_a_rejection_is_dated_by_its_line_blank_ones_included(cli, tmp_path):
 
 
 def test_a_line_that_is_too_long_is_rejected_and_the_next_is_read(cli, tmp_path):
-    filler = b'{"a": "' + b"x" * LONGEST_LINE + b'"}'
+    filler = b'{"a": "' + b"x" * 4 * LONGEST_LINE + b'"}'
     (tmp_path / "day.jsonl").write_bytes(GOOD + b"\n" + filler + b"\n" + envelope(record()))
 
-    shown = cli("score", "day.jsonl", "--at", AT)
+    shown = cli("score", "day.jsonl", "--at", AT, "--rejects", "rejects.jsonl")
 
     assert "3 records: 2 Atlassian activities, 0 of other tables" in shown.err
     assert "1 rejected" in shown.err
+    assert "line 2, record 0" in (tmp_path / "rejects.jsonl").read_text()
 
 
 def test_standard_input_is_read_where_it_is_named(cli):

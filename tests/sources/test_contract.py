@@ -126,6 +126,9 @@ SHAPES: dict[str, Json] = {
     "no properties": record() | {"properties": None},
     "names in lower case": {name.lower(): value for name, value in row().items()},
     "a record in another case": {"PROPERTIES": row(), "Category": "CloudAppEvents"},
+    "a name in two spellings": {"timestamp": "a", "Timestamp": None, "TIMESTAMP": "b"},
+    "a wrong type beside another spelling": {"ISP": [], "isp": None, "Isp": None},
+    "a wrong type in another spelling": {"ISP": None, "isp": []},
     "an empty object": {},
     "a text": "x",
 }
