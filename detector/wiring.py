@@ -13,7 +13,7 @@ from detector.core.vocabulary import Vocabulary
 from detector.dispatch import Dispatcher
 from detector.evaluate import Evaluator
 from detector.policies import load_policy
-from detector.ports import AlertSink, Limits, Rows
+from detector.ports import AlertSink, DeliveryError, Limits, Rows
 from detector.settings import Settings, SettingsError
 from detector.sources.cloud_app_events import CloudAppEvents
 from detector.state.store import State
@@ -137,6 +137,24 @@ def _defender(settings: Settings) -> AlertSink:
 
     limits = Limits(per_minute=settings.creates_per_minute, per_hour=settings.creates_per_hour)
     return DefenderSink(connect_to_graph, limits, evidence_url=settings.evidence_url)
+
+
+async def missing_permissions(settings: Settings) -> list[str]:
+    """Permissions that the sink needs and its identity lacks. Raises DeliveryError, no token."""
+    if settings.sink != "defender":
+        return []
+    from azure.core.exceptions import AzureError
+    from azure.identity.aio import DefaultAzureCredential
+
+    from detector.adapters.graph.roles import check_roles
+
+    async with DefaultAzureCredential() as credential:
+        try:
+            return await check_roles(credential, settings.graph)
+        except AzureError as error:
+            raise DeliveryError(
+                f"no token for {settings.graph}: {error.message.splitlines()[0]}"
+            ) from error
 
 
 def _sentinel(settings: Settings) -> AlertSink:

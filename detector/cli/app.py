@@ -4,7 +4,19 @@ import sys
 
 import typer
 
-from detector.cli import alerts, counters, forget, kql, mutes, policy, run, sample, score, why
+from detector.cli import (
+    alerts,
+    check,
+    counters,
+    forget,
+    kql,
+    mutes,
+    policy,
+    run,
+    sample,
+    score,
+    why,
+)
 from detector.cli.common import err
 from detector.cli.inputs import InputError
 from detector.core.policy import PolicyError
@@ -25,6 +37,7 @@ app.add_typer(alerts.app, name="alerts")
 app.command()(why.why)
 app.add_typer(mutes.app, name="mutes")
 app.command()(forget.forget)
+app.command()(check.check)
 app.command()(kql.kql)
 app.add_typer(policy.app, name="policy")
 app.command()(sample.sample)
