@@ -2,7 +2,7 @@
 
 import unicodedata
 
-_LOOK_ALIKES = str.maketrans({"<": "\u2039", ">": "\u203a", "[": "(", "]": ")", "`": "'", "|": "¦"})
+_LOOK_ALIKES = str.maketrans({"<": "\u2039", "[": "(", "]": ")", "`": "'", "|": "¦"})
 _LAST_OF_ONE = "\uffff"
 _INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from detector.core.evidence import Counted, Evidence
 from detector.core.instant import format_instant
 from detector.core.plain import length, unmarked
-from detector.core.playbook import look_alikes, techniques
+from detector.core.playbook import DETECTION, hunting_queries, look_alikes, techniques
 from detector.core.report import (
     clock_time,
     first_steps,
@@ -166,10 +166,11 @@ def _searches(evidence: Evidence) -> list[str]:
 
 
 def _techniques(evidence: Evidence) -> list[str]:
-    return [
+    found = [
         f"{t.identifier} {t.name}" + (f" (possible: {t.why})" if t.certainty == "possible" else "")
         for t in techniques(evidence)
     ]
+    return [*found, f"detection strategy {DETECTION[0]}, analytic {DETECTION[1]}"]
 
 
 def _taken(evidence: Evidence) -> list[str]:
@@ -189,8 +190,16 @@ def _page(evidence: Evidence, url: str) -> str:
 
 
 def _actions(evidence: Evidence) -> str:
+    """The first steps, then as many whole hunting queries as fit."""
     steps = [f"{n}. {unmarked(step, _LINE)}" for n, step in enumerate(first_steps(evidence), 1)]
-    return "\n".join(steps)[:_ACTIONS]
+    text = "\n".join(steps)
+    for heading, query in hunting_queries(evidence):
+        # A record's text stands in quoted literals only, where KQL reads the escapes.
+        escaped = query.replace("<", "\\u003c").replace("://", ":\\u002f/")
+        section = f"\n\n{heading}:\n{escaped}"
+        if length(text) + length(section) <= _ACTIONS:
+            text += section
+    return text
 
 
 def _fit(sections: Sequence[str], ending: str, *, most: int = _DESCRIPTION) -> str:
