@@ -1,23 +1,28 @@
 """Use case 3: the outbox. Each revision of an episode is sent once to each sink, under a lease."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from detector.core import delivery
 from detector.core.episode import Delivery, Episode, Status
 from detector.core.evidence import Evidence
 from detector.core.instant import MINUTE, SECOND
 from detector.core.policy import SEVERITIES, Policy
-from detector.ports import AlertSink, DeliveryError, OutcomeUnknownError, Surge
+from detector.ports import AlertSink, DeliveryError, Limits, OutcomeUnknownError, Surge
 from detector.state.marks import Mark
-from detector.state.mutes import covers
+from detector.state.mutes import Mute, covers
 from detector.state.store import State
 
 LEASE = 5 * MINUTE
 """Longer than a request can stay in flight and become visible: then its marker is looked up."""
 
-_BACKOFF = (MINUTE, 2 * MINUTE, 5 * MINUTE, 15 * MINUTE, 60 * MINUTE)
+SURGE_LEASE = 20 * MINUTE
+"""A surge is sent once more only when the first must have become visible: nobody waits for it."""
+
+MUTED = "muted"
 _LISTED_IN_SURGE = 50
-_LONGEST_ERROR = 500
+_FEW = 50
+"""Up to this many episodes are read one by one, more in one scan."""
 
 _by_gravity = {severity: -rank for rank, severity in enumerate(SEVERITIES)}
 
@@ -35,13 +40,21 @@ class DispatchReport:
     alerts: list[Evidence] = field(default_factory=list[Evidence])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class _Pending:
-    """An episode of the outbox with the newest evidence there is of it."""
+    """An episode of the outbox."""
 
     mark: Mark
     episode: Episode
-    evidence: Evidence
+
+
+def held_back(episode: Episode, mutes: Iterable[Mute], policy: Policy, now: int) -> str:
+    """Why an alert is not sent: `muted`, `below low`, "" where it is; never once it was sent."""
+    if any(d.alert_id or d.sent_revision for d in episode.deliveries.values()):
+        return ""
+    if SEVERITIES.index(episode.severity) < SEVERITIES.index(policy.minimum_severity):
+        return f"below {policy.minimum_severity}"
+    return MUTED if covers(mutes, episode.gates, now) else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,145 +68,186 @@ class Dispatcher:
     async def dispatch(self, now: int) -> DispatchReport:
         """One round over the outbox, the gravest first, then the oldest.
 
-        A sink's failure is recorded in the episode, never raised.
+        A sink's failure is recorded in the episode, never raised. A sink that asks to wait, or does
+        not answer, is left alone until the next round.
         """
         report = DispatchReport()
-        waiting = await self._waiting(now, report)
+        waiting, held = await self._outbox(now)
+        report.held = len(held)
+        for pending, reason in held:
+            if reason != MUTED:  # when it grows it is marked again; when a mute ends it is not
+                await self.state.marks.clear(pending.mark)
+        tried: set[str] = set()
         for sink in self.sinks:
-            over_the_limit = [p for p in waiting if not await self._send(sink, p, now, report)]
-            if over_the_limit and sink.limits is not None:
-                await self._announce(sink, [p.evidence for p in over_the_limit], now)
+            tried |= await self._round(sink, waiting, now, report)
         for pending in waiting:
-            await self._settle(pending, report)
+            await self._settle(pending, report, tried=pending.mark.key in tried)
         return report
 
-    async def _waiting(self, now: int, report: DispatchReport) -> list[_Pending]:
-        found: list[_Pending] = []
-        for mark in await self.state.marks.outbox():
-            stored = await self.state.episodes.get(mark.user, int(mark.key.split("|")[1]))
-            if stored is None:
-                await self.state.marks.clear(mark)
-                continue
-            frozen = await self.state.evidence.of(stored.episode.episode_id)
-            if await self._is_held(stored.episode, now):
-                report.held += 1
-            elif frozen:
-                found.append(_Pending(mark=mark, episode=stored.episode, evidence=frozen[-1]))
-        return sorted(found, key=lambda p: (_by_gravity[p.episode.severity], p.mark.since))
-
-    async def _is_held(self, episode: Episode, now: int) -> bool:
-        """Muted, or below the minimum severity; never once it has been sent."""
-        if any(d.sent_revision for d in episode.deliveries.values()):
-            return False
-        rank = SEVERITIES.index
-        if rank(episode.severity) < rank(self.policy.minimum_severity):
-            return True
-        return covers(await self.state.mutes.of(episode.user), episode.gates, now)
-
-    async def _settle(self, pending: _Pending, report: DispatchReport) -> None:
-        """Clear the mark when every sink has the episode's newest revision."""
-        stored = await self.state.episodes.get(pending.episode.user, pending.episode.number)
+    async def unsent(self, now: int) -> list[Mark]:
+        """The marks of alerts that should have been sent and are not, oldest first."""
+        waiting, _ = await self._outbox(now)
         names = [sink.name for sink in self.sinks]
-        if stored is None or not any(_is_owed(stored.episode, name) for name in names):
+        late = [p for p in waiting if any(delivery.is_unsent(name, p.episode) for name in names)]
+        return sorted((p.mark for p in late), key=lambda mark: mark.since)
+
+    async def _outbox(self, now: int) -> tuple[list[_Pending], list[tuple[_Pending, str]]]:
+        """What may be sent, in order, and what is held back with the reason."""
+        marks = await self.state.marks.outbox()
+        if not marks:
+            return [], []
+        mutes: dict[str, list[Mute]] = {}
+        for mute in await self.state.mutes.every():
+            mutes.setdefault(mute.user, []).append(mute)
+        episodes = await self._episodes(marks)
+        waiting: list[_Pending] = []
+        held: list[tuple[_Pending, str]] = []
+        for mark in marks:
+            episode = episodes.get(mark.key)
+            if episode is None:
+                await self._forget(mark)
+            elif reason := held_back(episode, mutes.get(mark.user, ()), self.policy, now):
+                held.append((_Pending(mark, episode), reason))
+            else:
+                waiting.append(_Pending(mark, episode))
+        return sorted(waiting, key=lambda p: (_by_gravity[p.episode.severity], p.mark.since)), held
+
+    async def _episodes(self, marks: Sequence[Mark]) -> Mapping[str, Episode]:
+        """The episodes of the marks by the marks' keys, read after the marks."""
+        if len(marks) > _FEW:
+            return {s.row.key: s.episode for s in await self.state.episodes.every()}
+        found = [await self.state.episodes.get(mark.user, _number(mark)) for mark in marks]
+        return {s.row.key: s.episode for s in found if s is not None}
+
+    async def _forget(self, mark: Mark) -> None:
+        """Clear the mark of an episode that is gone; one of a newer version is left alone."""
+        if not await self.state.episodes.exists(mark.user, _number(mark)):
+            await self.state.marks.clear(mark)
+
+    async def _settle(self, pending: _Pending, report: DispatchReport, *, tried: bool) -> None:
+        """Clear the mark when every sink has the newest revision; read again where one was told."""
+        episode: Episode | None = pending.episode
+        if tried:
+            stored = await self.state.episodes.get(pending.episode.user, pending.episode.number)
+            episode = stored.episode if stored else None
+        if episode is None or not any(delivery.is_owed(sink.name, episode) for sink in self.sinks):
             await self.state.marks.clear(pending.mark)
             return
         report.pending += 1
         since = pending.mark.since
         report.oldest_unsent = min(report.oldest_unsent or since, since)
 
+    async def _round(
+        self, sink: AlertSink, waiting: Sequence[_Pending], now: int, report: DispatchReport
+    ) -> set[str]:
+        """Send what is due as far as the limits allow; returns the keys of what was tried."""
+        due = [p for p in waiting if delivery.is_due(sink.name, p.episode, now)]
+        creating = [p.episode for p in due if _creates(sink, p.episode)]
+        left = len(creating)
+        if sink.limits is not None:
+            left = await self.state.outbox.left(sink.name, sink.limits, now)
+            if len(creating) > left and await self._announce(sink, sink.limits, creating, now):
+                left -= 1
+        tried: set[str] = set()
+        for pending in due:
+            if sink.limits is not None and _creates(sink, pending.episode):
+                if left <= 0 or not await self.state.outbox.take(sink.name, sink.limits, now):
+                    report.throttled += 1
+                    left = 0
+                    continue
+                left -= 1
+            tried.add(pending.mark.key)
+            if not await self._send(sink, pending.episode, now, report):
+                break
+        return tried
+
     async def _send(
-        self, sink: AlertSink, pending: _Pending, now: int, report: DispatchReport
+        self, sink: AlertSink, episode: Episode, now: int, report: DispatchReport
     ) -> bool:
-        """Lease, deliver, record. False only when the sink's limits did not let it through."""
-        episode = pending.episode
-        before = episode.deliveries.get(sink.name, Delivery())
-        due = 0 < before.reconcile_at <= now
-        if max(before.lease_until, before.not_before) > now or not (
-            due or before.sent_revision < episode.revision
-        ):
+        """Lease, deliver, record. False when the sink is to be left alone."""
+        evidence = await self._evidence(episode)
+        before = delivery.delivery_to(sink.name, episode)
+        leased = delivery.leased(before, now, LEASE)
+        record = self.state.outbox.record
+        if evidence is None or not await record(episode, sink.name, before, leased):
             return True
-        is_new = not before.alert_id and not due
-        if is_new and sink.limits and not await self.state.outbox.take(sink.name, sink.limits, now):
-            report.throttled += 1
-            return False
-        leased = replace(
-            before, status=Status.LEASED, attempts=before.attempts + 1, lease_until=now + LEASE
-        )
-        if await self.state.outbox.record(episode, sink.name, before, leased):
-            after = await self._deliver(sink, pending, leased, now, report)
-            await self.state.outbox.record(episode, sink.name, leased, after)
+        try:
+            after = await _deliver(sink, evidence, leased, now)
+        except Exception as error:  # noqa: BLE001 - what breaks one alert must not stop the others
+            report.failed += 1
+            await record(episode, sink.name, leased, _failed(error, leased, now))
+            return _goes_on(error)
+        await record(episode, sink.name, leased, after)
+        if leased.sent_revision < after.sent_revision:
+            report.sent += 1
+            if evidence not in report.alerts:
+                report.alerts.append(evidence)
         return True
 
-    async def _deliver(
-        self, sink: AlertSink, pending: _Pending, leased: Delivery, now: int, report: DispatchReport
-    ) -> Delivery:
-        """The delivery after one try, whatever came of it."""
-        evidence, episode = pending.evidence, pending.episode
-        try:
-            if leased.sent_revision >= episode.revision:
-                settled = await sink.reconcile(evidence, leased, now)
-                return replace(settled, status=Status.SENT, lease_until=0, error="")
-            taken = await sink.deliver(evidence, leased, now)
-        except DeliveryError as error:
-            report.failed += 1
-            wait = int(error.retry_after * SECOND) if error.retry_after else _backoff(leased)
-            return replace(
-                error.progress or leased,
-                status=Status.PENDING,
-                lease_until=0,
-                not_before=now + wait,
-                error=str(error)[:_LONGEST_ERROR],
-            )
-        except OutcomeUnknownError as error:
-            report.failed += 1
-            return replace(error.progress or leased, error=str(error)[:_LONGEST_ERROR])
-        report.sent += 1
-        report.alerts.append(evidence)
-        return replace(
-            taken,
-            status=Status.SENT,
-            sent_revision=episode.revision,
-            sent_severity=episode.severity,
-            attempts=0,
-            lease_until=0,
-            not_before=0,
-            error="",
-        )
+    async def _evidence(self, episode: Episode) -> Evidence | None:
+        """The newest there is of the episode as it was read; None where it cannot be read."""
+        frozen = await self.state.evidence.of(episode.episode_id)
+        known = [evidence for evidence in frozen if evidence.revision <= episode.revision]
+        return replace(known[-1], revision=episode.revision) if known else None
 
-    async def _announce(self, sink: AlertSink, alerts: Sequence[Evidence], now: int) -> None:
-        """One surge alert for what the limits hold back; the alerts themselves follow later."""
-        before = await self.state.outbox.surge(sink.name, now)
-        delivery = before.delivery
-        if delivery.status is Status.SENT or max(delivery.lease_until, delivery.not_before) > now:
-            return
-        leased = replace(
-            delivery, status=Status.LEASED, attempts=delivery.attempts + 1, lease_until=now + LEASE
-        )
-        held = replace(before, delivery=leased)
-        if not await self.state.outbox.record_surge(sink.name, before, held):
-            return
+    async def _announce(
+        self, sink: AlertSink, limits: Limits, alerts: Sequence[Episode], now: int
+    ) -> bool:
+        """One surge alert for what the limits hold back, which follows later; True when sent."""
+        outbox = self.state.outbox
+        before = await outbox.surge(sink.name, now)
+        last = before.delivery
+        if last.status is Status.SENT or max(last.lease_until, last.not_before) > now:
+            return False
+        held = replace(before, delivery=delivery.leased(last, now, SURGE_LEASE))
+        if not (
+            await outbox.take(sink.name, limits, now)
+            and await outbox.record_surge(sink.name, before, held)
+        ):
+            return False
+        listed = [await self._evidence(episode) for episode in alerts[:_LISTED_IN_SURGE]]
         surge = Surge(
             surge_id=before.surge_id,
             opened_at=before.opened_at,
             waiting=len(alerts),
-            alerts=alerts[:_LISTED_IN_SURGE],
+            alerts=[evidence for evidence in listed if evidence is not None],
         )
         try:
-            taken = await sink.announce(surge, leased, now)
-            after = replace(taken, status=Status.SENT, lease_until=0, error="")
-        except DeliveryError as error:
-            wait = int(error.retry_after * SECOND) if error.retry_after else _backoff(leased)
-            after = replace(leased, status=Status.PENDING, lease_until=0, not_before=now + wait)
-        except OutcomeUnknownError:
-            return
-        await self.state.outbox.record_surge(sink.name, held, replace(held, delivery=after))
+            after = delivery.settled(await sink.announce(surge, held.delivery, now))
+        except Exception as error:  # noqa: BLE001 - the alerts themselves must go out
+            after = _failed(error, held.delivery, now)
+        await outbox.record_surge(sink.name, held, replace(held, delivery=after))
+        return True
 
 
-def _is_owed(episode: Episode, sink: str) -> bool:
-    """Whether a sink still has to be told, or asked about duplicates."""
-    delivery = episode.deliveries.get(sink, Delivery())
-    return delivery.sent_revision < episode.revision or delivery.reconcile_at > 0
+def _number(mark: Mark) -> int:
+    return int(mark.key.split("|")[1])
 
 
-def _backoff(delivery: Delivery) -> int:
-    return _BACKOFF[min(delivery.attempts, len(_BACKOFF)) - 1]
+def _creates(sink: AlertSink, episode: Episode) -> bool:
+    return delivery.needs_alert(delivery.delivery_to(sink.name, episode), episode.severity)
+
+
+async def _deliver(sink: AlertSink, evidence: Evidence, leased: Delivery, now: int) -> Delivery:
+    """The delivery after a success; what was sent before is only rid of its duplicates."""
+    if leased.sent_revision >= evidence.revision:
+        return delivery.settled(await sink.reconcile(evidence, leased, now))
+    answer = await sink.deliver(evidence, leased, now)
+    return delivery.taken(answer, evidence.revision, evidence.severity)
+
+
+def _failed(error: Exception, leased: Delivery, now: int) -> Delivery:
+    """Where nothing was done it waits its time, else for the lease to end."""
+    text = str(error) or type(error).__name__
+    if isinstance(error, DeliveryError):
+        wait = int(error.retry_after * SECOND) if error.retry_after else None
+        return delivery.put_off(error.progress or leased, now, text, wait)
+    progress = error.progress if isinstance(error, OutcomeUnknownError) else None
+    return delivery.in_doubt(progress or leased, text)
+
+
+def _goes_on(error: Exception) -> bool:
+    """Whether the failure is of one alert, and the sink itself can be expected to work."""
+    if isinstance(error, DeliveryError):
+        return error.retry_after is None
+    return not isinstance(error, OutcomeUnknownError)

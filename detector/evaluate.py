@@ -15,7 +15,7 @@ from detector.core.episode import (
     advance,
     look_back,
 )
-from detector.core.evidence import freeze
+from detector.core.evidence import Evidence, ended, freeze
 from detector.core.instant import HOUR
 from detector.core.policy import Policy
 from detector.core.rules import Verdict, judge_user
@@ -180,7 +180,7 @@ class Evaluator:
         episode, transition = change
         evidence = None
         if transition is not None:
-            evidence = freeze(episode, transition, judgement, self.policy, self.vocabulary)
+            evidence = await self._evidence(episode, transition, judgement)
         if evidence is not None:
             await self.state.evidence.prepare(evidence)
         await self.state.episodes.write(episode, read)
@@ -191,6 +191,16 @@ class Evaluator:
         if transition is not None:
             report.transitions[transition] += 1
             report.episodes.append((transition, episode))
+
+    async def _evidence(
+        self, episode: Episode, transition: Transition, judgement: Judgement
+    ) -> Evidence | None:
+        """The window as it is; where it is empty, the last evidence, closed."""
+        evidence = freeze(episode, transition, judgement, self.policy, self.vocabulary)
+        if evidence is not None:
+            return evidence
+        frozen = await self.state.evidence.of(episode.episode_id)
+        return ended(frozen[-1], episode) if frozen else None
 
     async def _after(
         self,

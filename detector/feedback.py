@@ -8,22 +8,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from detector.core.episode import Delivery, Ending, Episode, close
-from detector.core.instant import DAY
+from detector.core.instant import DAY, MINUTE
 from detector.core.policy import Policy
-from detector.ports import (
-    AlertSink,
-    ConflictError,
-    DeliveryError,
-    OutcomeUnknownError,
-    Resolution,
-)
+from detector.ports import AlertSink, ConflictError, OutcomeUnknownError, Resolution
 from detector.state.episodes import StoredEpisode
 from detector.state.mutes import Mute
 from detector.state.store import State
 
 BENIGN = frozenset({"falsePositive", "informationalExpectedActivity"})
+EVERY = 10 * MINUTE
+"""How often people's classifications are read back."""
+
 _ASKED_FOR = 7 * DAY
 """How long after its end an episode's incident is still asked about."""
+
+_MOST_ASKED = 40
+"""Questions in one round, so that they fit beside the alerts under Graph's limits."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,24 +39,39 @@ class FeedbackReport:
 async def feedback(
     state: State, sinks: Sequence[AlertSink], policy: Policy, now: int
 ) -> FeedbackReport:
-    """Ask about the incidents of episodes that are open, or closed within seven days."""
+    """Ask about the incidents of episodes that are open, or closed within seven days.
+
+    Where there are many, each round asks about the next 40. A question that fails is counted.
+    """
     report = FeedbackReport()
-    for stored in await state.episodes.every():
-        episode = stored.episode
-        if episode.classification or (not episode.is_open and episode.closed_at < now - _ASKED_FOR):
-            continue
-        for sink in sinks:
-            delivery = episode.deliveries.get(sink.name, Delivery())
+    for sink in sinks:
+        stored = [s for s in await state.episodes.every() if _is_asked_about(s.episode, sink, now)]
+        for one in _turn(stored, now):
             try:
-                resolution = await sink.resolution(delivery)
-            except (DeliveryError, OutcomeUnknownError):
+                resolution = await sink.resolution(one.episode.deliveries[sink.name])
+            except Exception as error:  # noqa: BLE001 - one bad answer must not stop the others
                 report.failed += 1
+                if isinstance(error, OutcomeUnknownError) or getattr(error, "retry_after", None):
+                    break
                 continue
             report.asked += resolution is not None
             if resolution is not None and resolution.resolved:
-                await _take(state, stored, resolution, policy, now, report)
-                break
+                await _take(state, one, resolution, policy, now, report)
     return report
+
+
+def _is_asked_about(episode: Episode, sink: AlertSink, now: int) -> bool:
+    if episode.classification or (not episode.is_open and episode.closed_at < now - _ASKED_FOR):
+        return False
+    return bool(episode.deliveries.get(sink.name, Delivery()).incident_id)
+
+
+def _turn(stored: Sequence[StoredEpisode], now: int) -> Sequence[StoredEpisode]:
+    """Whose turn it is in this round; all of them where they are few."""
+    if len(stored) <= _MOST_ASKED:
+        return stored
+    start = now // EVERY * _MOST_ASKED % len(stored)
+    return [*stored[start:], *stored[:start]][:_MOST_ASKED]
 
 
 async def _take(
@@ -70,6 +85,7 @@ async def _take(
     """Close the episode; mute first, so that a crash between the two is repaired by the next."""
     episode = stored.episode
     if resolution.classification in BENIGN:
+        known = {m.rule: m.expires_at for m in await state.mutes.of(episode.user)}
         for gate in episode.gates:
             mute = Mute(
                 user=episode.user,
@@ -80,8 +96,9 @@ async def _take(
                 created_at=now,
                 expires_at=now + policy.mute_days * DAY,
             )
-            await state.mutes.add(mute)
-            report.muted.append(mute)
+            if known.get(gate, 0) < mute.expires_at:  # a person may have muted it for longer
+                await state.mutes.add(mute)
+                report.muted.append(mute)
     resolved = replace(
         close(episode, now, Ending.RESOLVED),
         revision=episode.revision,

@@ -21,12 +21,7 @@ async def forget(state: State, user: str, now: int) -> int:
     The audit line says when, how many rows, and the user's key: a hash. What is redelivered from
     the hub afterwards is taken again.
     """
-    erased = 0
-    for stored in await state.episodes.history(user):
-        identity = stored.episode.episode_id
-        partition = bucket_of(identity)
-        rows = await state.rows.scan(EVIDENCE, partition, start=identity, end=f"{identity}~")
-        erased += await _erase(state, EVIDENCE, rows)
+    erased = await _erase(state, EVIDENCE, await state.evidence.rows_of(user))
     for table, row in await state.ledger.rows_of(user):
         erased += await _erase(state, table, [row])
     for table in (EPISODES, WINDOWS, MUTES):

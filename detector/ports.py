@@ -147,7 +147,7 @@ class OutcomeUnknownError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Storm control: how many alerts a sink may create in a minute and in an hour."""
+    """Storm control: how many alerts a sink may create in any minute and in any hour."""
 
     per_minute: int
     per_hour: int
@@ -185,7 +185,8 @@ class AlertSink(Protocol):
         """Tell of a revision; returns the delivery with what the sink calls it.
 
         `delivery.attempts` counts this try; more than one, or ids that are set, mean that an
-        earlier try may have got through. Raises DeliveryError or OutcomeUnknownError.
+        earlier try, since `delivery.tried_at`, may have got through. Raises DeliveryError or
+        OutcomeUnknownError.
         """
         ...
 
@@ -203,6 +204,10 @@ class AlertSink(Protocol):
         """What a person made of the delivery's incident, None where there is no incident."""
         del delivery
         return None
+
+    async def close(self) -> None:
+        """Give back what is held open; afterwards nothing else may be called."""
+        return
 
 
 ForEach = Callable[[Iterable[Awaitable[None]]], Awaitable[None]]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from detector import telemetry
 from detector.core.instant import MINUTE, SECOND, format_instant
 from detector.core.reading import Message
-from detector.feedback import feedback
+from detector.feedback import EVERY, feedback
 from detector.housekeep import housekeep
 from detector.ingest import ingest
 from detector.isolate import take_apart
@@ -28,9 +28,6 @@ SILENT_AFTER = 6 * 60 * MINUTE
 """A source without events for this long is a fault, not peace."""
 
 UNSENT_FOR = 60 * MINUTE
-
-FEEDBACK_MINUTES = 10
-"""How often people's classifications are read back."""
 
 _EPISODE_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -103,18 +100,20 @@ class Service:
         sent = await self.detector.dispatcher.dispatch(self.clock())
         took = time.perf_counter() - started
         self.log(telemetry.dispatched(sent, now=now, seconds=took))
-        if now // MINUTE % FEEDBACK_MINUTES == 0:
+        if now % EVERY < MINUTE:
             heard = await feedback(state, self.detector.sinks, self.detector.policy, now)
             self.log(telemetry.heard(heard))
 
     async def evidence_page(self, episode_id: str) -> str | None:
         """The page of an episode, None where there is none."""
-        from detector.page import render_page
-
         if not _EPISODE_ID.fullmatch(episode_id):
             return None
         revisions = await self.detector.state.evidence.of(episode_id)
-        return render_page(revisions, rendered_at=self.clock()) if revisions else None
+        if not revisions:
+            return None
+        from detector.page import render_page
+
+        return render_page(revisions, rendered_at=self.clock())
 
     async def housekeep(self) -> None:
         """Drop old days and what has expired."""
@@ -139,7 +138,7 @@ class Service:
         now = self.clock()
         state = self.detector.state
         tick, born = await state.meta.instant("tick"), await state.meta.instant("born")
-        outbox, marks = await state.marks.outbox(), await state.marks.pending(now)
+        unsent, marks = await self.detector.dispatcher.unsent(now), await state.marks.pending(now)
         sources = await state.meta.sources()
         newer = int(await state.meta.text("newer_rows") or 0)
         faults = [
@@ -149,8 +148,9 @@ class Service:
         ]
         if tick is not None and now - tick > TIMER_IS_DEAD_AFTER:
             faults.append(f"timer: last evaluation {_seconds(now - tick):,} s ago")
-        if outbox and now - outbox[0].since > UNSENT_FOR:
-            faults.append(f"alerts: the oldest is unsent for {_seconds(now - outbox[0].since):,} s")
+        unsent_for = now - unsent[0].since if unsent else 0
+        if unsent_for > UNSENT_FOR:
+            faults.append(f"alerts: the oldest is unsent for {_seconds(unsent_for):,} s")
         if newer:
             faults.append(f"schema: {newer:,} rows of a newer version than {VERSION}")
         window = self.detector.policy.time_window
@@ -162,8 +162,8 @@ class Service:
             "last_evaluation": format_instant(tick) if tick is not None else None,
             "windows_complete": born is not None and now - born >= window,
             "dirty_backlog": len(marks),
-            "unsent_alerts": len(outbox),
-            "oldest_unsent_seconds": _seconds(now - outbox[0].since) if outbox else 0,
+            "unsent_alerts": len(unsent),
+            "oldest_unsent_seconds": _seconds(unsent_for),
             "sources": [_source_line(source, now) for source in sources],
             "unmapped_actions": dict(list((await state.meta.unmapped()).items())[:20]),
         }

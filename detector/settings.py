@@ -17,6 +17,12 @@ GRAPH_ROOTS = {
     "usgovdod": "https://dod-graph.microsoft.us",
 }
 
+LOGS_SCOPES = {
+    "global": "https://monitor.azure.com/.default",
+    "usgov": "https://monitor.azure.us/.default",
+    "usgovdod": "https://monitor.azure.us/.default",
+}
+
 
 class SettingsError(ValueError):
     """A setting that cannot be used; the message names it."""
@@ -43,13 +49,18 @@ class Settings(BaseModel):
     logs_stream: str = "Custom-ConfluenceMining_CL"
     creates_per_minute: int = Field(default=40, ge=1, le=50)
     creates_per_hour: int = Field(default=1200, ge=1, le=1500)
-    evidence_url: str = ""
+    evidence_url: str = Field(default="", max_length=300)
     dead_letter_bodies: str = ""
 
     @property
     def graph(self) -> str:
         """Graph's root address, without a slash at the end."""
         return (self.graph_root or GRAPH_ROOTS[self.cloud]).rstrip("/")
+
+    @property
+    def logs_scope(self) -> str:
+        """What a token for Logs Ingestion is asked for."""
+        return LOGS_SCOPES[self.cloud]
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:

@@ -1,10 +1,10 @@
 """The composition root: settings in, a running detector out. The only place that names adapters."""
 
-from collections.abc import AsyncGenerator, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from detector.adapters.sqlite import SqliteRows
@@ -13,13 +13,15 @@ from detector.core.vocabulary import Vocabulary
 from detector.dispatch import Dispatcher
 from detector.evaluate import Evaluator
 from detector.policies import load_policy
-from detector.ports import AlertSink, Limits, Rows
+from detector.ports import AlertSink, DeliveryError, Limits, Rows
 from detector.settings import Settings, SettingsError
 from detector.sources.cloud_app_events import CloudAppEvents
 from detector.state.store import State
 
 if TYPE_CHECKING:
     from detector.adapters.graph.client import GraphClient
+
+_LOGS_TIMEOUT_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,22 @@ async def opened(settings: Settings) -> AsyncGenerator[Rows]:
         yield rows
     finally:
         await rows.close()
+
+
+@asynccontextmanager
+async def closing(sinks: Sequence[AlertSink]) -> AsyncGenerator[None]:
+    """Close the sinks at the end."""
+    try:
+        yield
+    finally:
+        for sink in sinks:
+            await sink.close()
+
+
+async def scrub(rows: Rows) -> None:
+    """Leave no byte of what was deleted in a store that would keep it."""
+    if isinstance(rows, SqliteRows):
+        await rows.vacuum()
 
 
 def make_detector(rows: Rows, policy: Policy, sinks: Sequence[AlertSink]) -> Detector:
@@ -125,26 +143,46 @@ def _defender(settings: Settings) -> AlertSink:
     return DefenderSink(connect_to_graph, limits, evidence_url=settings.evidence_url)
 
 
+async def missing_permissions(settings: Settings) -> list[str]:
+    """Permissions that the sink needs and its identity lacks. Raises DeliveryError, no token."""
+    if settings.sink != "defender":
+        return []
+    from azure.core.exceptions import AzureError
+    from azure.identity.aio import DefaultAzureCredential
+
+    from detector.adapters.graph.roles import check_roles
+
+    async with DefaultAzureCredential() as credential:
+        try:
+            return await check_roles(credential, settings.graph)
+        except AzureError as error:
+            raise DeliveryError(
+                f"no token for {settings.graph}: {error.message.splitlines()[0]}"
+            ) from error
+
+
 def _sentinel(settings: Settings) -> AlertSink:
-    from detector.adapters.logs_ingestion import SentinelSink, Upload
+    from detector.adapters.logs_ingestion import PER_MINUTE, SentinelSink, Stream
 
     if not (settings.logs_endpoint and settings.logs_rule_id):
         raise SettingsError(
             "DETECTOR_SINK=sentinel needs DETECTOR_LOGS_ENDPOINT and DETECTOR_LOGS_RULE_ID"
         )
 
-    async def connect_to_logs() -> Upload:
+    async def connect_to_logs() -> Stream:
         from azure.identity.aio import DefaultAzureCredential
-        from azure.monitor.ingestion.aio import LogsIngestionClient
 
-        credential = DefaultAzureCredential()
-        client = LogsIngestionClient(
-            settings.logs_endpoint, credential, retry_total=1, read_timeout=20
+        from detector.adapters.logs_ingestion import connect
+
+        return connect(
+            settings.logs_endpoint,
+            DefaultAzureCredential(),
+            rule_id=settings.logs_rule_id,
+            stream=settings.logs_stream,
+            scope=settings.logs_scope,
+            timeout_seconds=_LOGS_TIMEOUT_SECONDS,
         )
 
-        async def upload(rows: list[MutableMapping[str, Any]]) -> None:
-            await client.upload(settings.logs_rule_id, settings.logs_stream, rows)
-
-        return upload
-
-    return SentinelSink(connect_to_logs, evidence_url=settings.evidence_url)
+    per_minute = min(settings.creates_per_minute, PER_MINUTE)
+    limits = Limits(per_minute=per_minute, per_hour=settings.creates_per_hour)
+    return SentinelSink(connect_to_logs, limits, evidence_url=settings.evidence_url)

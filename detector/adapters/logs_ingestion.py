@@ -4,22 +4,33 @@ A scheduled rule (Bicep) turns rows into alerts. Sending a row twice does no har
 each revision once. Everything on this way is generally available.
 """
 
+# pyright: reportMissingTypeStubs=false
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_pascal
 
 from detector.core.episode import Delivery, Transition
 from detector.core.evidence import Evidence
 from detector.core.instant import format_instant
 from detector.core.plain import unmarked
-from detector.core.report import condition_line, story, title
-from detector.ports import AlertSink, DeliveryError
+from detector.core.report import condition_line, story, surge_story, surge_title, title
+from detector.ports import AlertSink, DeliveryError, Limits, Surge
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
 
 TECHNIQUES = ("T1213.001",)
-_TEXT = 1_000
+
+PER_MINUTE = 29
+"""A scheduled rule raises at most 150 alerts a run, and ours runs every five minutes."""
+
+_TITLE, _NAME, _ADDRESS, _STORY = 256, 1_000, 64, 4_000
+_AGENT, _MOST_AGENTS = 256, 20
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class SentinelRow(BaseModel):
@@ -34,30 +45,38 @@ class SentinelRow(BaseModel):
     title: str
     severity: str
     threat_indicator: str
-    account_object_id: str
-    account_display_name: str
-    user_principal_name: str
-    ip_addresses: list[str]
-    user_agents: list[str]
+    account_object_id: str = ""
+    account_display_name: str = ""
+    user_principal_name: str = ""
+    ip_addresses: list[str] = Field(default=[], serialization_alias="IPAddresses")
+    user_agents: list[str] = []
     first_activity: str
     last_activity: str
-    total_actions: int
-    unique_pages: int
-    unique_spaces: int
-    sensitive_search_count: int
-    export_count: int
-    download_count: int
-    access_rate_per_minute: float
-    gates: list[str]
-    conditions: list[str]
-    techniques: list[str]
-    evidence_url: str
-    policy_fingerprint: str
+    total_actions: int = 0
+    unique_pages: int = 0
+    unique_spaces: int = 0
+    sensitive_search_count: int = 0
+    export_count: int = 0
+    download_count: int = 0
+    access_rate_per_minute: float = 0.0
+    gates: list[str] = []
+    conditions: list[str] = []
+    techniques: list[str] = list(TECHNIQUES)
+    evidence_url: str = ""
+    policy_fingerprint: str = ""
     story: str
 
 
-Upload = Callable[[list[MutableMapping[str, Any]]], Awaitable[None]]
-"""Sends rows to the stream of the data collection rule; raises azure.core's errors."""
+class Stream(Protocol):
+    """The stream of a data collection rule. `upload` raises azure.core's errors."""
+
+    async def upload(self, row: SentinelRow) -> None:
+        """Send one row."""
+        ...
+
+    async def close(self) -> None:
+        """Close its sockets and its credential."""
+        ...
 
 
 class SentinelSink(AlertSink):
@@ -65,29 +84,49 @@ class SentinelSink(AlertSink):
 
     name = "sentinel"
 
-    def __init__(self, connect: Callable[[], Awaitable[Upload]], *, evidence_url: str = "") -> None:
-        """`connect` makes the uploader when it is first needed."""
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[Stream]],
+        limits: Limits | None = None,
+        *,
+        evidence_url: str = "",
+    ) -> None:
+        """`connect` opens the stream when it is first needed; it is closed with the sink."""
+        self.limits = limits
         self._connect = connect
-        self._upload: Upload | None = None
+        self._stream: Stream | None = None
         self._evidence_url = evidence_url
 
     async def deliver(self, evidence: Evidence, delivery: Delivery, now: int) -> Delivery:
         """Upload the revision's row. Raises DeliveryError: sending it again is always safe."""
+        await self._upload(sentinel_row(evidence, now, evidence_url=self._evidence_url))
+        return replace(delivery, alert_id=evidence.episode_id)
+
+    async def announce(self, surge: Surge, delivery: Delivery, now: int) -> Delivery:
+        """Upload one row for the surge."""
+        await self._upload(surge_row(surge, now))
+        return replace(delivery, alert_id=surge.surge_id)
+
+    async def close(self) -> None:
+        """Close the stream, if one was opened."""
+        if self._stream is not None:
+            await self._stream.close()
+            self._stream = None
+
+    async def _upload(self, row: SentinelRow) -> None:
         from azure.core.exceptions import AzureError, HttpResponseError
 
-        row = sentinel_row(evidence, now, evidence_url=self._evidence_url)
         try:
-            if self._upload is None:
-                self._upload = await self._connect()
-            await self._upload([row.model_dump(by_alias=True)])
+            if self._stream is None:
+                self._stream = await self._connect()
+            await self._stream.upload(row)
         except HttpResponseError as error:
             headers: Mapping[str, str] = getattr(error.response, "headers", {})
             wait = headers.get("Retry-After", "")
-            seconds = float(wait) if wait.isdigit() else None
+            seconds = float(wait) if wait.isdecimal() else None
             raise DeliveryError(str(error), retry_after=seconds) from error
         except AzureError as error:
             raise DeliveryError(str(error)) from error
-        return replace(delivery, alert_id=evidence.episode_id)
 
 
 def sentinel_row(evidence: Evidence, now: int, *, evidence_url: str = "") -> SentinelRow:
@@ -100,14 +139,14 @@ def sentinel_row(evidence: Evidence, now: int, *, evidence_url: str = "") -> Sen
         episode_id=evidence.episode_id,
         revision=evidence.revision,
         state="closed" if closed else "open",
-        title=unmarked(title(evidence), 256),
+        title=unmarked(title(evidence), _TITLE),
         severity=evidence.severity,
         threat_indicator=evidence.indicator,
-        account_object_id=evidence.account_object_id,
-        account_display_name=unmarked(evidence.account_display_name, _TEXT),
-        user_principal_name=principals[0] if principals else "",
-        ip_addresses=[c.text for c in evidence.ip_addresses],
-        user_agents=[unmarked(c.text, _TEXT) for c in evidence.user_agents],
+        account_object_id=unmarked(evidence.account_object_id, _NAME),
+        account_display_name=unmarked(evidence.account_display_name, _NAME),
+        user_principal_name=unmarked(principals[0], _NAME) if principals else "",
+        ip_addresses=[unmarked(c.text, _ADDRESS) for c in evidence.ip_addresses],
+        user_agents=[unmarked(c.text, _AGENT) for c in evidence.user_agents[:_MOST_AGENTS]],
         first_activity=format_instant(evidence.first_activity),
         last_activity=format_instant(evidence.last_activity),
         total_actions=evidence.total_actions,
@@ -119,8 +158,75 @@ def sentinel_row(evidence: Evidence, now: int, *, evidence_url: str = "") -> Sen
         access_rate_per_minute=evidence.access_rate_per_minute,
         gates=list(evidence.gates),
         conditions=[f"{c.gate}: {condition_line(c)}" for c in evidence.conditions if c.held],
-        techniques=list(TECHNIQUES),
         evidence_url=page,
         policy_fingerprint=evidence.policy_fingerprint,
-        story=unmarked(story(evidence), 4_000),
+        story=unmarked(story(evidence), _STORY),
     )
+
+
+def surge_row(surge: Surge, now: int) -> SentinelRow:
+    """The row of a surge: an episode of nobody, with the gravest alerts in its story."""
+    titles = "; ".join(f"{alert.severity}: {title(alert)}" for alert in surge.alerts)
+    return SentinelRow(
+        time_generated=format_instant(now),
+        episode_id=surge.surge_id,
+        revision=1,
+        state="open",
+        title=surge_title(surge.waiting),
+        severity="high",
+        threat_indicator="Surge of alerts",
+        first_activity=format_instant(surge.opened_at),
+        last_activity=format_instant(now),
+        story=unmarked(f"{surge_story(surge.waiting)} {titles}", _STORY),
+    )
+
+
+def connect(
+    endpoint: str,
+    credential: "AsyncTokenCredential",
+    *,
+    rule_id: str,
+    stream: str,
+    scope: str,
+    timeout_seconds: float,
+) -> Stream:
+    """The stream at a data collection endpoint; each request is sent once. Not kept to one loop.
+
+    The token goes over TLS only, except to this machine.
+    """
+    return _Stream(endpoint, credential, rule_id, stream, scope, timeout_seconds)
+
+
+class _Stream:
+    def __init__(
+        self,
+        endpoint: str,
+        credential: "AsyncTokenCredential",
+        rule_id: str,
+        stream: str,
+        scope: str,
+        timeout_seconds: float,
+    ) -> None:
+        from azure.monitor.ingestion.aio import LogsIngestionClient
+
+        self._client = LogsIngestionClient(
+            endpoint,
+            credential,
+            credential_scopes=[scope],
+            retry_total=0,  # by default it sleeps through Retry-After; the outbox reschedules
+            connection_timeout=timeout_seconds,
+            read_timeout=timeout_seconds,
+        )
+        self._credential = credential
+        self._rule_id, self._name = rule_id, stream
+        self._enforce_https = urlsplit(endpoint).hostname not in _LOOPBACK
+
+    async def upload(self, row: SentinelRow) -> None:
+        rows: list[MutableMapping[str, Any]] = [row.model_dump(by_alias=True)]
+        await self._client.upload(
+            self._rule_id, self._name, rows, enforce_https=self._enforce_https
+        )
+
+    async def close(self) -> None:
+        await self._client.close()
+        await self._credential.close()

@@ -82,6 +82,10 @@ class SqliteRows:
         """See the port."""
         await self._run(lambda c: _write(c, "DELETE FROM rows WHERE tbl = ?", (table,)))
 
+    async def vacuum(self) -> None:
+        """Rewrite the file, so that nothing of deleted rows is left in it; needs it to itself."""
+        await self._run(_vacuum)
+
     async def close(self) -> None:
         """See the port."""
         await self._run(lambda connection: connection.close())
@@ -114,6 +118,11 @@ def _open(path: Path, *, durable: bool) -> sqlite3.Connection:
             raise StoreUnavailableError(message) from error
         undo.pop_all()
     return connection
+
+
+def _vacuum(connection: sqlite3.Connection) -> None:
+    connection.execute("VACUUM")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _tables(connection: sqlite3.Connection, prefix: str) -> list[str]:

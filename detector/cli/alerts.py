@@ -16,6 +16,7 @@ from detector.cli.common import (
     StoreOption,
     out,
     plain,
+    policy_named,
     print_json,
     run_async,
     settings_with,
@@ -25,11 +26,15 @@ from detector.core.episode import Episode
 from detector.core.evidence import Evidence
 from detector.core.instant import format_instant
 from detector.core.report import clock_time, first_steps, held, story, title
+from detector.dispatch import held_back
+from detector.ports import ConflictError
 from detector.state.episodes import StoredEpisode
 from detector.state.store import State
 from detector.wiring import opened
 
 app = typer.Typer(help="List, show or send alerts again.", no_args_is_help=True)
+
+Row = dict[str, str | int]
 
 IdArgument = Annotated[str, typer.Argument(help="The id, or enough of its beginning.")]
 
@@ -38,7 +43,9 @@ IdArgument = Annotated[str, typer.Argument(help="The id, or enough of its beginn
 def list_(
     store: StoreOption = None,
     policy: PolicyOption = None,
-    unsent: Annotated[bool, typer.Option("--unsent", help="Only what waits or is held.")] = False,
+    unsent: Annotated[
+        bool, typer.Option("--unsent", help="Only what waits or is held back, with the reason.")
+    ] = False,
     format: FormatOption = Format.TABLE,  # noqa: A002
 ) -> None:
     """List the episodes, the newest first, with what became of each.
@@ -46,9 +53,7 @@ def list_(
     Example:
       python -m detector alerts list --store sqlite:.detector/demo.db
     """
-    del policy
-    rows = [_row(s.episode) for s in run_async(_every(store))]
-    rows = [row for row in rows if not unsent or not row["sent"]]
+    rows = [row for row in run_async(_every(store, policy)) if not unsent or not row["sent"]]
     if format is Format.JSON:
         print_json(rows)
         return
@@ -57,10 +62,10 @@ def list_(
         out.print(
             f"{cells['id'][:12]}  {cells['opened'][:16]}Z  {cells['state']:<7}"
             f"{cells['severity']:<14}{plain(cells['name']):<24} {cells['total_actions']:>6}  "
-            f"{cells['indicator']}",
+            f"{cells['indicator']}" + (f"  ({cells['held']})" if cells["held"] else ""),
             soft_wrap=True,
         )
-    out.print(f"{len(rows)} episodes")
+    out.print("1 episode" if len(rows) == 1 else f"{len(rows)} episodes")
 
 
 @app.command()
@@ -101,17 +106,25 @@ def resend(
     Example:
       python -m detector alerts resend 948b8aa8 --store azure
     """
-    del policy
-    episode = run_async(_resend(store, id))
+    episode, held = run_async(_resend(store, policy, id))
     if format is Format.JSON:
-        print_json({"id": episode.episode_id, "revision": episode.revision})
+        print_json({"id": episode.episode_id, "revision": episode.revision, "held": held})
     else:
-        out.print(f"{episode.episode_id}: revision {episode.revision} waits to be sent")
+        why = f"is held back: {held}" if held else "waits to be sent"
+        out.print(f"{episode.episode_id}: revision {episode.revision} {why}")
 
 
-async def _every(store: str | None) -> list[StoredEpisode]:
-    async with opened(settings_with(store)) as rows:
-        return await State(rows).episodes.every()
+async def _every(store: str | None, policy_name: str | None) -> list[Row]:
+    settings = settings_with(store)
+    policy = policy_named(policy_name, "recommended", settings)
+    now = time.time_ns() // 100
+    async with opened(settings) as rows:
+        state = State(rows)
+        mutes = await state.mutes.every()
+        episodes = [stored.episode for stored in await state.episodes.every()]
+    return [
+        _row(e, held_back(e, [m for m in mutes if m.user == e.user], policy, now)) for e in episodes
+    ]
 
 
 async def _one(store: str | None, identity: str) -> tuple[Episode, Sequence[Evidence]]:
@@ -124,8 +137,11 @@ async def _one(store: str | None, identity: str) -> tuple[Episode, Sequence[Evid
         return stored.episode, revisions
 
 
-async def _resend(store: str | None, identity: str) -> Episode:
-    async with opened(settings_with(store)) as rows:
+async def _resend(store: str | None, policy_name: str | None, identity: str) -> tuple[Episode, str]:
+    settings = settings_with(store)
+    policy = policy_named(policy_name, "recommended", settings)
+    now = time.time_ns() // 100
+    async with opened(settings) as rows:
         state = State(rows)
         stored = await _find(state, identity)
         ready = {
@@ -133,9 +149,12 @@ async def _resend(store: str | None, identity: str) -> Episode:
             for name, delivery in stored.episode.deliveries.items()
         }
         again = replace(stored.episode, revision=stored.episode.revision + 1, deliveries=ready)
-        await state.episodes.write(again, stored)
-        await state.marks.set_outbox(again.user, again.number, time.time_ns() // 100)
-        return again
+        try:
+            await state.episodes.write(again, stored)
+        except ConflictError as error:
+            raise InputError(f"{identity}: it changed at this very moment; try again") from error
+        await state.marks.set_outbox(again.user, again.number, now)
+        return again, held_back(again, await state.mutes.of(again.user), policy, now)
 
 
 async def _find(state: State, identity: str) -> StoredEpisode:
@@ -147,7 +166,7 @@ async def _find(state: State, identity: str) -> StoredEpisode:
     raise InputError(f"{identity}: {problem}")
 
 
-def _row(episode: Episode) -> dict[str, str | int]:
+def _row(episode: Episode, held: str = "") -> Row:
     deliveries = episode.deliveries
     return {
         "id": episode.episode_id,
@@ -165,6 +184,7 @@ def _row(episode: Episode) -> dict[str, str | int]:
         "sent": ", ".join(sorted(n for n, d in deliveries.items() if d.sent_revision)),
         "incident": next((d.incident_id for d in deliveries.values() if d.incident_id), ""),
         "error": next((d.error for d in deliveries.values() if d.error), ""),
+        "held": held,
     }
 
 

@@ -12,6 +12,7 @@ import typer
 from detector import __version__
 from detector.cli import (
     alerts,
+    check,
     counters,
     deadletters,
     forget,
@@ -52,6 +53,7 @@ app.add_typer(mutes.app, name="mutes")
 app.command()(forget.forget)
 app.command()(hub.send)
 app.add_typer(deadletters.app, name="deadletters")
+app.command()(check.check)
 app.command()(kql.kql)
 app.add_typer(policy.app, name="policy")
 app.command()(sample.sample)

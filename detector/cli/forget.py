@@ -18,7 +18,7 @@ from detector.cli.common import (
 from detector.cli.users import find_user
 from detector.forget import forget as forget_user
 from detector.state.store import State
-from detector.wiring import opened
+from detector.wiring import opened, scrub
 
 
 def forget(
@@ -47,4 +47,6 @@ async def _forget(user: str, store: str | None) -> tuple[str, int]:
     async with opened(settings_with(store)) as rows:
         state = State(rows)
         key = await find_user(state, user)
-        return key, await forget_user(state, key, time.time_ns() // 100)
+        erased = await forget_user(state, key, time.time_ns() // 100)
+        await scrub(rows)
+        return key, erased

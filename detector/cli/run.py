@@ -34,7 +34,7 @@ from detector.evaluate import EvaluateReport
 from detector.ingest import IngestReport, total
 from detector.replay import Replay
 from detector.settings import Settings
-from detector.wiring import make_detector, make_sinks, make_source, opened
+from detector.wiring import closing, make_detector, make_sinks, make_source, opened
 
 _LINES = 2_000
 
@@ -95,8 +95,8 @@ async def _run(
         alerts.extend(dispatched.alerts)
         transitions.update(evaluated.transitions)
 
-    async with opened(settings) as rows:
-        sinks = [ConsoleSink(console), *make_sinks(settings)]
+    sinks = [ConsoleSink(console), *make_sinks(settings)]
+    async with opened(settings) as rows, closing(sinks):
         detector = make_detector(rows, policy, sinks)
         source = make_source(detector, settings, clocked=True)
         replay = Replay(

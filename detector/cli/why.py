@@ -20,16 +20,17 @@ from detector.cli.common import (
     settings_with,
 )
 from detector.cli.users import find_user
-from detector.core.episode import Episode
+from detector.core.episode import Ending, Episode
 from detector.core.explain import Distance, distances, nearest
 from detector.core.instant import InstantError, format_instant, parse_instant
-from detector.core.policy import SEVERITIES, Policy
+from detector.core.policy import Policy
 from detector.core.report import COLUMN_WORDS
 from detector.core.rules import Verdict, judge_user
 from detector.core.severity import severity_of
 from detector.core.summary import Summary
 from detector.core.vocabulary import Vocabulary
-from detector.state.mutes import Mute, covers
+from detector.dispatch import MUTED, held_back
+from detector.state.mutes import Mute
 from detector.state.store import State
 from detector.wiring import opened
 
@@ -107,7 +108,7 @@ async def _why(text: str, at: int | None, store: str | None, policy_name: str | 
         "is_hit": verdict.is_hit,
         "indicator": verdict.indicator,
         "severity": severity if verdict.is_hit else None,
-        "outcome": _outcome(verdict, severity, policy, episodes, mutes, now),
+        "outcome": _outcome(verdict, policy, episodes, mutes, now),
         "windows": [_window(kind, s, policy) for kind, s in _summaries(verdict, policy)],
     }
 
@@ -121,7 +122,6 @@ def _summaries(verdict: Verdict, policy: Policy) -> list[tuple[str, Summary]]:
 
 def _outcome(
     verdict: Verdict,
-    severity: str,
     policy: Policy,
     episodes: Sequence[Episode],
     mutes: Sequence[Mute],
@@ -132,21 +132,22 @@ def _outcome(
         return "no incident: no gate held"
     covering = [e for e in episodes if e.opened_at <= now and (e.is_open or now <= e.closed_at)]
     if not covering:
-        settled = [e for e in episodes if e.classification]
-        if settled:
-            return f"no new incident: a person resolved it as {settled[-1].classification}"
+        last = episodes[-1] if episodes else None
+        if last is not None and last.ending is Ending.RESOLVED:
+            return f"no new incident: a person resolved it as {last.classification}"
         return "a hit that no evaluation has judged yet"
     episode = covering[-1]
     name = f"episode {episode.episode_id[:12]}, open since {format_instant(episode.opened_at)}"
     sent = [sink for sink, delivery in episode.deliveries.items() if delivery.sent_revision]
     if sent:
         return f"merged into {name}, sent to {', '.join(sent)}"
-    if covers(mutes, episode.gates, now):
+    reason = held_back(episode, mutes, policy, now)
+    if reason == MUTED:
         owners = ", ".join(f"{m.rule} by {m.owner} ({m.reason})" for m in mutes)
         return f"held back, muted: {owners}; {name}"
-    if SEVERITIES.index(severity) < SEVERITIES.index(policy.minimum_severity):
+    if reason:
         least = policy.minimum_severity
-        return f"held back: {severity} is below the minimum severity {least}; {name}"
+        return f"held back: {episode.severity} is below the minimum severity {least}; {name}"
     return f"waits to be sent; {name}"
 
 

@@ -44,11 +44,15 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """The outbox entry of one sink: `sent_revision` is the newest revision it has taken."""
+    """The outbox entry of one sink: `sent_revision` is the newest revision it has taken.
+
+    `tried_at` is when the first of the tries began whose outcome may still be unknown, 0 is never.
+    """
 
     status: Status = Status.PENDING
     sent_revision: int = 0
     attempts: int = 0
+    tried_at: int = 0
     lease_until: int = 0
     not_before: int = 0
     reconcile_at: int = 0
@@ -152,14 +156,15 @@ def look_back(episodes: Sequence[Episode], judgement: Judgement, now: int) -> Ch
     """What late data, judged at a past instant, adds: it may open or escalate, never close.
 
     `episodes` are all of the user's, oldest first. One that is open, or covers the instant, is
-    escalated at most; where none does, a new one opens, dated now.
+    escalated at most, and not even that where a person has resolved it; where none does, a new one
+    opens, dated now.
     """
     if not judgement.verdict.is_hit:
         return None
     for episode in reversed(episodes):
         end = episode.closed_at or now
         if episode.is_open or episode.first_activity <= judgement.verdict.at <= end:
-            if not is_worse(judgement, episode):
+            if episode.ending is Ending.RESOLVED or not is_worse(judgement, episode):
                 return None
             worse = _worsen(episode, judgement)
             return worse, Transition.ESCALATED

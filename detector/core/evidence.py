@@ -6,7 +6,7 @@ wording is `core.report`'s. Lists are bounded; what was cut is counted.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from detector.core.activity import HASHED, Activity
 from detector.core.episode import Episode, Judgement, Transition
@@ -199,6 +199,17 @@ def freeze(
         searches=_searches(actions, vocabulary),
         taken=_taken(actions, vocabulary),
         truncated=any(a.page_title[:1] == HASHED for a in actions),
+    )
+
+
+def ended(last: Evidence, episode: Episode) -> Evidence:
+    """The evidence of a close that finds nothing left in the window: the last there was."""
+    return replace(
+        last,
+        revision=episode.revision,
+        transition=Transition.CLOSED,
+        frozen_at=episode.closed_at,
+        closed_at=episode.closed_at,
     )
 
 

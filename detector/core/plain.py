@@ -2,20 +2,39 @@
 
 import unicodedata
 
-_LOOK_ALIKES = str.maketrans({"<": "\u2039", ">": "\u203a", "[": "(", "]": ")", "`": "'", "|": "¦"})
+_LOOK_ALIKES = str.maketrans({"<": "\u2039", "[": "(", "]": ")", "`": "'", "|": "¦"})
+_LAST_OF_ONE = "\uffff"
 _INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
 def one_line(text: str, most: int) -> str:
-    """At most `most` characters without controls, bidirectional marks or runs of white space."""
+    """At most `most` characters without controls, bidirectional marks or runs of white space.
+
+    Characters are counted as Microsoft's services count: in UTF-16, an emoji is two.
+    """
     kept = "".join(" " if _is_invisible(c) else c for c in text)
     line = " ".join(kept.split())
-    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+    return line if length(line) <= most else _cut(line, most - 1).rstrip() + "…"
 
 
 def unmarked(text: str, most: int) -> str:
     """One line that neither HTML nor Markdown takes for markup, nor any reader for a link."""
-    return one_line(text, most).translate(_LOOK_ALIKES).replace("://", ": //").replace("](", "] (")
+    return one_line(text.translate(_LOOK_ALIKES).replace("://", ": //"), most)
+
+
+def length(text: str) -> int:
+    """Characters in UTF-16."""
+    return len(text) + sum(c > _LAST_OF_ONE for c in text)
+
+
+def _cut(text: str, most: int) -> str:
+    """The longest beginning of at most `most` characters."""
+    left = most
+    for index, character in enumerate(text):
+        left -= length(character)
+        if left < 0:
+            return text[:index]
+    return text
 
 
 def _is_invisible(character: str) -> bool:

@@ -2,6 +2,10 @@
 
 from detector.core.evidence import Condition, Evidence
 from detector.core.instant import MINUTE, format_instant, minutes_between
+from detector.core.plain import one_line
+
+_LONGEST_NAME = 80
+"""Characters: a name is anybody's text, and what was done must still fit behind it."""
 
 COLUMN_WORDS = {
     "total_actions": "actions",
@@ -16,10 +20,11 @@ COLUMN_WORDS = {
 
 
 def who(evidence: Evidence) -> str:
-    """The best name there is: display name, object id, account id, else the address."""
+    """The best name there is: display name, object id, account id, else the address; cut."""
     names = (evidence.account_display_name, evidence.account_object_id, *evidence.account_ids)
     addresses = tuple(c.text for c in evidence.ip_addresses)
-    return next((name for name in (*names, *addresses) if name), "an unnamed session")
+    shown = (one_line(name, _LONGEST_NAME) for name in (*names, *addresses))
+    return next((name for name in shown if name), "an unnamed session")
 
 
 def title(evidence: Evidence) -> str:
@@ -48,6 +53,19 @@ def story(evidence: Evidence) -> str:
     addresses = len(evidence.ip_addresses)
     places = f", from {_many(addresses, 'address')}" if addresses else ""
     return f"{_listed(facts)}{places}."
+
+
+def surge_title(waiting: int) -> str:
+    """One line for the incident that announces a surge."""
+    return f"Confluence data mining: surge of {waiting:,} alerts"
+
+
+def surge_story(waiting: int) -> str:
+    """What a surge means for who reads it."""
+    return (
+        f"{waiting:,} alerts wait to be sent because their number in a minute or an hour is "
+        "limited. Each will follow as an incident of its own; none is dropped."
+    )
 
 
 def search_terms(evidence: Evidence) -> list[str]:

@@ -43,6 +43,11 @@ class Episodes:
         row = await self._rows.get(EPISODES, bucket_of(user), f"{user}|{number:06d}")
         return _stored(row) if row is not None and readable(row) else None
 
+    async def exists(self, user: str, number: int) -> bool:
+        """Whether there is a row of the episode, also one that this version cannot read."""
+        row = await self._rows.get(EPISODES, bucket_of(user), f"{user}|{number:06d}")
+        return row is not None
+
     async def every(self) -> list[StoredEpisode]:
         """Every episode, newest opening first."""
         stored = [_stored(row) for row in await self._rows.scan_all(EPISODES) if readable(row)]

@@ -56,6 +56,10 @@ class EvidenceStore:
         """Every row, for expiry."""
         return await self._rows.scan_all(EVIDENCE)
 
+    async def rows_of(self, user: str) -> list[Row]:
+        """Every row about a user, also those of episodes that were never written."""
+        return [r for r in await self.every_row() if readable(r) and _evidence(r).user == user]
+
     async def delete(self, row: Row) -> None:
         """Remove one row."""
         delete = Operation("delete", row.key)

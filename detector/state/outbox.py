@@ -31,12 +31,24 @@ SURGE_LASTS = 24 * HOUR
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Spent:
-    """Creations counted in the minute and the hour that begin at these instants."""
+    """Creations of the last hour: at an instant, how many."""
 
-    minute: int = 0
-    in_minute: int = 0
-    hour: int = 0
-    in_hour: int = 0
+    rounds: tuple[tuple[int, int], ...] = ()
+
+    def since(self, instant: int) -> int:
+        """Creations after the instant."""
+        return sum(count for at, count in self.rounds if at > instant)
+
+    def left(self, limits: Limits, now: int) -> int:
+        """How many more may be created now, in any minute and any hour that end now."""
+        in_minute, in_hour = self.since(now - MINUTE), self.since(now - HOUR)
+        return max(min(limits.per_minute - in_minute, limits.per_hour - in_hour), 0)
+
+    def with_one_more(self, now: int) -> "_Spent":
+        """One creation now; what is older than an hour is forgotten."""
+        counts = {at: count for at, count in self.rounds if at > now - HOUR}
+        counts[now] = counts.get(now, 0) + 1
+        return _Spent(rounds=tuple(counts.items()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,15 +91,16 @@ class Outbox:
         for _ in range(_TRIES):
             row = await self._rows.get(META, _BUDGETS, _key(sink))
             spent = _body(row, _Spent) or _Spent()
-            minute, hour = now - now % MINUTE, now - now % HOUR
-            in_minute = spent.in_minute if spent.minute == minute else 0
-            in_hour = spent.in_hour if spent.hour == hour else 0
-            if in_minute >= limits.per_minute or in_hour >= limits.per_hour:
+            if spent.left(limits, now) == 0:
                 return False
-            after = _Spent(minute=minute, in_minute=in_minute + 1, hour=hour, in_hour=in_hour + 1)
-            if await self._write(_BUDGETS, sink, after, row):
+            if await self._write(_BUDGETS, sink, spent.with_one_more(now), row):
                 return True
         return False
+
+    async def left(self, sink: str, limits: Limits, now: int) -> int:
+        """How many creations the budget still allows now."""
+        spent = _body(await self._rows.get(META, _BUDGETS, _key(sink)), _Spent) or _Spent()
+        return spent.left(limits, now)
 
     async def surge(self, sink: str, now: int) -> SurgeState:
         """The sink's current surge; a new one where the last is over."""

@@ -116,6 +116,10 @@ class GraphClient:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection and the credential; afterwards nothing else may be called."""
         await self._connection.close()
 
     async def create_alert(self, given: Mapping[str, object]) -> CreatedAlert:

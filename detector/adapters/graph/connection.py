@@ -40,7 +40,7 @@ def connect(
     """A client of the Graph at `root` (no slash at its end), to be used in one event loop.
 
     The token goes to `allowed_host` only, a bare host name. `timeout_seconds` bounds one request
-    with its token. The caller closes the credential.
+    with its token. The client closes the credential with itself.
     """
     return GraphClient(
         _Sdk(
@@ -73,6 +73,7 @@ class _Sdk:
         from msgraph.graph_service_client import GraphServiceClient
 
         self.root = root
+        self._credential = credential
         self._timeout_seconds = timeout_seconds
         self._transport = httpx.AsyncHTTPTransport()
         http = _without_retries(self._transport, timeout_seconds)
@@ -113,6 +114,7 @@ class _Sdk:
 
     async def close(self) -> None:
         await self._transport.aclose()  # the SDK's own transport forwards no aclose (1.5.2)
+        await self._credential.close()
 
 
 def _without_retries(

@@ -6,9 +6,17 @@ from ipaddress import ip_address
 
 from detector.core.evidence import Counted, Evidence
 from detector.core.instant import format_instant
-from detector.core.plain import unmarked
-from detector.core.playbook import look_alikes, techniques
-from detector.core.report import clock_time, first_steps, held, story, title
+from detector.core.plain import length, unmarked
+from detector.core.playbook import DETECTION, hunting_queries, look_alikes, techniques
+from detector.core.report import (
+    clock_time,
+    first_steps,
+    held,
+    story,
+    surge_story,
+    surge_title,
+    title,
+)
 from detector.ports import Surge
 
 TECHNIQUE = "T1213.001"
@@ -18,7 +26,8 @@ _DESCRIPTION, _TITLE, _ACTIONS, _COMMENT = 5_000, 200, 4_000, 1_000
 _MOST_ADDRESSES = 50
 _LINE = 400
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_UPN = re.compile(r"[^@\s]{1,200}@[^@\s]{1,200}")
+_UPN = re.compile(r"[A-Za-z0-9.'_!#^~+-]{1,200}@[A-Za-z0-9.-]{1,200}")
+"""What Entra allows in a user principal name, a guest's #EXT# too."""
 
 
 def marker(episode_id: str, part: str = "") -> str:
@@ -47,16 +56,12 @@ def alert_input(
 
 def surge_input(surge: Surge, reference: str) -> dict[str, object]:
     """The createAlertInput of a surge: how many alerts wait, and the gravest of them."""
-    why = (
-        f"{surge.waiting:,} alerts wait to be sent because their number in a minute or an hour is "
-        "limited. Each will follow as an incident of its own; none is dropped."
-    )
     titles = [f"- {a.severity}: {unmarked(title(a), _TITLE)}" for a in surge.alerts]
     return {
-        "title": f"Confluence data mining: surge of {surge.waiting:,} alerts",
+        "title": surge_title(surge.waiting),
         "severity": "high",
         "category": "Collection",
-        "description": _fit([why, "\n".join(titles)], reference),
+        "description": _fit([surge_story(surge.waiting), "\n".join(titles)], reference),
         "recommendedActions": "Look for one cause behind them: a shared address, a new client, "
         "a changed threshold.",
         "mitreTechniques": [TECHNIQUE],
@@ -66,8 +71,12 @@ def surge_input(surge: Surge, reference: str) -> dict[str, object]:
 
 
 def change_comment(evidence: Evidence, *, evidence_url: str = "") -> str:
-    """What an incident is told when its episode changes; at most 1,000 characters."""
-    facts = f"{evidence.transition.value} {clock_time(evidence.frozen_at)}: {story(evidence)}"
+    """What an incident is told of a revision, always in the same words; at most 1,000 characters.
+
+    Graph has no key for comments: the revision makes each different, the words keep it single.
+    """
+    change = f"Revision {evidence.revision}, {evidence.transition.value}"
+    facts = f"{change} {clock_time(evidence.frozen_at)}, {evidence.severity}: {story(evidence)}"
     why = "; ".join(held(evidence))
     link = f"Evidence: {_page(evidence, evidence_url)}" if evidence_url else ""
     return _fit([unmarked(facts, 600), unmarked(why, 200)], link, most=_COMMENT)
@@ -81,8 +90,9 @@ def entities(evidence: Evidence) -> list[dict[str, str]]:
         found.append(_entity("user", "aadUserId", evidence.account_object_id, "impacted"))
     elif names:
         found.append(_entity("user", "userPrincipalName", names[0], "impacted"))
-    addresses = [c.text for c in evidence.ip_addresses if _is_address(c.text)]
-    found += [_entity("ip", "address", a, "related") for a in addresses[:_MOST_ADDRESSES]]
+    addresses = dict.fromkeys(_address(c.text) for c in evidence.ip_addresses)
+    known = [address for address in addresses if address]
+    found += [_entity("ip", "address", a, "related") for a in known[:_MOST_ADDRESSES]]
     return [*found, _entity("cloudApplication", "name", "Confluence", "related")]
 
 
@@ -95,12 +105,12 @@ def _entity(kind: str, identifier: str, value: str, role: str) -> dict[str, str]
     }
 
 
-def _is_address(text: str) -> bool:
+def _address(text: str) -> str:
+    """The address in its one form, "" where it is none; a zone behind % may hold any text."""
     try:
-        ip_address(text)
+        return "" if "%" in text else str(ip_address(text))
     except ValueError:
-        return False
-    return True
+        return ""
 
 
 def _paragraphs(evidence: Evidence) -> list[str]:
@@ -156,10 +166,11 @@ def _searches(evidence: Evidence) -> list[str]:
 
 
 def _techniques(evidence: Evidence) -> list[str]:
-    return [
+    found = [
         f"{t.identifier} {t.name}" + (f" (possible: {t.why})" if t.certainty == "possible" else "")
         for t in techniques(evidence)
     ]
+    return [*found, f"detection strategy {DETECTION[0]}, analytic {DETECTION[1]}"]
 
 
 def _taken(evidence: Evidence) -> list[str]:
@@ -179,18 +190,26 @@ def _page(evidence: Evidence, url: str) -> str:
 
 
 def _actions(evidence: Evidence) -> str:
+    """The first steps, then as many whole hunting queries as fit."""
     steps = [f"{n}. {unmarked(step, _LINE)}" for n, step in enumerate(first_steps(evidence), 1)]
-    return "\n".join(steps)[:_ACTIONS]
+    text = "\n".join(steps)
+    for heading, query in hunting_queries(evidence):
+        # A record's text stands in quoted literals only, where KQL reads the escapes.
+        escaped = query.replace("<", "\\u003c").replace("://", ":\\u002f/")
+        section = f"\n\n{heading}:\n{escaped}"
+        if length(text) + length(section) <= _ACTIONS:
+            text += section
+    return text
 
 
 def _fit(sections: Sequence[str], ending: str, *, most: int = _DESCRIPTION) -> str:
     """As many whole lines of the sections, in order, as leave room for the ending."""
-    room = most - len(ending) - 4
+    room = most - length(ending) - 4
     kept: list[str] = []
     for section in sections:
         for line in ("", *section.split("\n")) if kept else section.split("\n"):
-            if len(line) + 1 > room:
+            if length(line) + 1 > room:
                 return "\n".join([*kept, "…", ending]).strip()
             kept.append(line)
-            room -= len(line) + 1
+            room -= length(line) + 1
     return "\n".join([*kept, "", ending]).strip()

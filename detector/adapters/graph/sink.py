@@ -12,10 +12,10 @@ from typing import TypeVar
 from detector.adapters.graph.client import CreatedAlert, GraphClient
 from detector.adapters.graph.errors import NotNowError, RefusedError, UnknownOutcomeError
 from detector.adapters.graph.payload import TAGS, alert_input, change_comment, marker, surge_input
+from detector.core.delivery import needs_alert
 from detector.core.episode import Delivery
 from detector.core.evidence import Evidence
 from detector.core.instant import MINUTE, format_instant
-from detector.core.policy import SEVERITIES
 from detector.ports import (
     AlertSink,
     DeliveryError,
@@ -41,7 +41,10 @@ class DefenderSink(AlertSink):
     name = "defender"
 
     def __init__(self, connect: Connect, limits: Limits, *, evidence_url: str = "") -> None:
-        """`connect` makes the client, and imports msgraph-sdk, when it is first needed."""
+        """`connect` makes the client, and imports msgraph-sdk, when it is first needed.
+
+        The client is closed with the sink.
+        """
         self.limits = limits
         self._connect = connect
         self._client: GraphClient | None = None
@@ -51,7 +54,7 @@ class DefenderSink(AlertSink):
         """See the port."""
         if not delivery.alert_id:
             delivery = await self._create(evidence, delivery, now)
-        elif _is_graver(evidence, delivery):
+        elif needs_alert(delivery, evidence.severity):
             delivery = await self._escalate(evidence, delivery)
         return await self._annotate(evidence, delivery)
 
@@ -62,7 +65,7 @@ class DefenderSink(AlertSink):
 
         async def work() -> Delivery:
             graph = await self._graph()
-            for alert in await graph.find_alerts(reference, _since(evidence.opened_at)):
+            for alert in await graph.find_alerts(reference, _since(evidence, delivery)):
                 if alert.alert_id != delivery.alert_id:
                     await graph.resolve_duplicate(alert, of=delivery.incident_id, marker=reference)
             return replace(delivery, reconcile_at=0)
@@ -77,7 +80,7 @@ class DefenderSink(AlertSink):
             self._create_once(
                 surge_input(surge, reference),
                 reference,
-                since=surge.opened_at,
+                since=_since(surge, delivery),
                 seek=delivery.attempts > 1,
             ),
             delivery,
@@ -104,7 +107,8 @@ class DefenderSink(AlertSink):
         given = alert_input(evidence, reference, evidence_url=self._evidence_url)
         seek = delivery.attempts > 1
         created = await _translated(
-            self._create_once(given, reference, since=evidence.opened_at, seek=seek), delivery
+            self._create_once(given, reference, since=_since(evidence, delivery), seek=seek),
+            delivery,
         )
         return replace(
             delivery,
@@ -128,7 +132,8 @@ class DefenderSink(AlertSink):
                 incident_id=incident.id,
             )
             seek = delivery.attempts > 1
-            await self._create_once(given, reference, since=evidence.opened_at, seek=seek)
+            since = _since(evidence, delivery)
+            await self._create_once(given, reference, since=since, seek=seek)
             return replace(delivery, incident_id=incident.id, sent_severity=evidence.severity)
 
         return await _translated(work(), delivery)
@@ -146,17 +151,23 @@ class DefenderSink(AlertSink):
         return await _translated(work(), delivery)
 
     async def _create_once(
-        self, given: Mapping[str, object], reference: str, *, since: int, seek: bool
+        self, given: Mapping[str, object], reference: str, *, since: str, seek: bool
     ) -> CreatedAlert:
         """The alert with the marker if an earlier try got through, else a new one."""
         graph = await self._graph()
-        found = await graph.find_alerts(reference, _since(since)) if seek else []
+        found = await graph.find_alerts(reference, since) if seek else []
         return found[0] if found else await graph.create_alert(given)
 
     async def _graph(self) -> GraphClient:
         if self._client is None:
             self._client = await self._connect()
         return self._client
+
+    async def close(self) -> None:
+        """Close the connection to Graph, if one was made."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
 
 
 async def _translated(work: Awaitable[T], progress: Delivery) -> T:
@@ -173,11 +184,6 @@ async def _translated(work: Awaitable[T], progress: Delivery) -> T:
         raise OutcomeUnknownError(str(error), progress=progress) from error
 
 
-def _is_graver(evidence: Evidence, delivery: Delivery) -> bool:
-    rank = SEVERITIES.index
-    return rank(evidence.severity) > rank(delivery.sent_severity or "informational")
-
-
-def _since(ticks: int) -> str:
-    """Graph wants whole seconds; clocks differ a little."""
-    return format_instant(ticks - _LOOK_BACK)[:19] + "Z"
+def _since(subject: Evidence | Surge, delivery: Delivery) -> str:
+    """From the first try on, in whole seconds; clocks differ a little."""
+    return format_instant((delivery.tried_at or subject.opened_at) - _LOOK_BACK)[:19] + "Z"

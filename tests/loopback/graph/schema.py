@@ -9,15 +9,16 @@ Check: TypeAlias = Callable[[Json], str | None]
 
 
 def text(*, longest: int | None = None, form: str | None = None, empty: bool = False) -> Check:
-    """A string of at most `longest` characters that matches all of `form`."""
+    """A string of at most `longest` characters, as .NET counts them, that matches all of `form`."""
 
     def check(value: Json) -> str | None:
         if not isinstance(value, str):
             return "must be a string"
         if not value and not empty:
             return "must not be empty"
-        if longest is not None and len(value) > longest:
-            return f"must not exceed {longest} characters, has {len(value)}"
+        characters = len(value.encode("utf-16-le", "surrogatepass")) // 2
+        if longest is not None and characters > longest:
+            return f"must not exceed {longest} characters, has {characters}"
         if form is not None and not re.fullmatch(form, value):
             return f"must match {form}"
         return None
