@@ -121,7 +121,12 @@ class StreamedRecord(BaseModel):
         record = cast("Mapping[str, object]", data)
         if _is_blank(record):
             record = _respelt(record)
-        return {"properties": record} if _is_row(record) else record
+        if not _is_row(record):
+            return record
+        wrong = {
+            n: record[n] for n in cls.model_fields if not isinstance(record.get(n), str | None)
+        }
+        return {"properties": record, **wrong}  # the envelope's names are not a row's
 
 
 _EXACT = {*Row.model_fields, *StreamedRecord.model_fields}
