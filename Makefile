@@ -18,7 +18,7 @@ locked = { echo '\# Generated from uv.lock by `make requirements`.'; \
 
 STALE := { echo 'Out of date: run `make requirements`.' >&2; exit 1; }
 
-.PHONY: help run test check requirements
+.PHONY: help run test check package requirements
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -43,6 +43,9 @@ check: .venv/dev.stamp tests/node_modules/stamp ## Format, lint, types, import d
 	$(UV) lock --check --quiet
 	@$(call locked,) | diff requirements.txt - || $(STALE)
 	@$(call locked,--all-groups) | diff tests/requirements.txt - || $(STALE)
+
+package: ## Build the zip that the deployment publishes, dist/
+	python3 infra/scripts/package.py
 
 requirements: .venv-tools/stamp ## Write uv.lock and what is generated from it
 	$(UV) lock
