@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import cast
+from typing import BinaryIO, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -59,10 +59,10 @@ def batches(
     with ExitStack() as stack:
         advance = stack.enter_context(_progress(paths, console))
         for path in paths:
-            is_pipe = path == STANDARD_INPUT
-            file = _standard_input() if is_pipe else stack.enter_context(_open(path))
+            file = sys.stdin.buffer if path == STANDARD_INPUT else stack.enter_context(_open(path))
+            read: Callable[[int], bytes] = getattr(file, "read1" if eager else "read")
             number = 0
-            for block in _blocks(file.read1 if eager else file.read):
+            for block in _blocks(read):
                 advance(sum(map(len, block)))
                 messages = [
                     Message(body, path, n) for n, body in enumerate(block, number + 1) if body
@@ -95,13 +95,6 @@ def followed(path: str, *, lines: int) -> Iterator[list[Message]]:
                 time.sleep(_POLL_SECONDS)
 
 
-def _standard_input() -> BufferedReader:
-    buffer = sys.stdin.buffer
-    if not isinstance(buffer, BufferedReader):
-        raise InputError("standard input cannot be read as bytes")
-    return buffer
-
-
 def _blocks(read: Callable[[int], bytes]) -> Iterator[list[bytes]]:
     """Whole lines in blocks, stripped, the first without its byte order mark.
 
@@ -120,7 +113,7 @@ def _blocks(read: Callable[[int], bytes]) -> Iterator[list[bytes]]:
         yield [rest.strip()]
 
 
-def _open(path: str) -> BufferedReader:
+def _open(path: str) -> BinaryIO:
     try:
         file = Path(path).open("rb")  # noqa: SIM115 - closed by the caller
     except FileNotFoundError as error:
