@@ -39,6 +39,16 @@ async def test_a_day_is_refused_one_round_before_it_is_dropped(rows: Rows) -> No
     assert await ready.state.ledger.days() == tables[1:]
 
 
+async def test_what_midnight_makes_old_is_announced_before_it_is_dropped(rows: Rows) -> None:
+    ready = host(rows)
+    await ready.ingest([activity(FIRST_KEPT)], NOON)
+    await housekeep(ready.state, NOON)
+
+    dropped = [(await housekeep(ready.state, NOON + DAY + n * HOUR)).days_dropped for n in range(3)]
+
+    assert dropped == [0, 1, 0]
+
+
 async def test_the_first_round_drops_nothing(rows: Rows) -> None:
     ready = host(rows)
     await ready.ingest([activity(NOON - 30 * DAY)], NOON - 25 * DAY)
