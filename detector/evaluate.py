@@ -113,6 +113,8 @@ class Evaluator:
             loaded = await self.state.ledger.load(user, at - self.policy.time_window, days)
             activities = loaded.activities
             verdict = judge_user(activities, at, self.policy, self.vocabulary)
+            if loaded.newer_rows and not verdict.is_hit:
+                return loaded  # what cannot be read may be what keeps the episode open
             since = _unresolved_since(latest)
             judgement = self.judgement(user, [a for a in activities if a.at > since], at)
             change = advance(latest.episode if latest else None, judgement)
