@@ -8,7 +8,8 @@ from tests.support.azurite import azurite, azurite_account, azurite_server
 
 __all__ = ["azurite", "azurite_account", "azurite_server"]
 
-# A shared machine is no stop watch: no deadline. `pytest --hypothesis-profile prove` tries harder.
+# A shared machine is no stop watch: no deadline. To try harder:
+# pytest --hypothesis-profile prove --timeout 0
 settings.register_profile("test", max_examples=100, deadline=None)
 settings.register_profile("prove", max_examples=5_000, deadline=None)
 settings.load_profile("test")

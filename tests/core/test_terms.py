@@ -82,6 +82,10 @@ def test_the_mask_keeps_phrases_and_hides_words(text: str, masked: str) -> None:
     assert TERMS.mask(text) == masked
 
 
+def test_of_phrases_that_begin_alike_the_longer_one_is_kept() -> None:
+    assert Terms(["access", "access key"]).mask("access key 1") == "access key ***"
+
+
 @pytest.mark.parametrize("secret", SECRETS)
 @pytest.mark.parametrize("around", ["{}", "token {}", "bearer={}", "{} vpn", "vpn\n{}\tssh"])
 def test_a_pasted_secret_never_survives_the_mask(secret: str, around: str) -> None:

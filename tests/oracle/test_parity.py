@@ -27,7 +27,7 @@ from tests.oracle.streams import DAY, EDGE, HOUR, MINUTE, Sent, split, streams, 
 
 SOURCE = load_policy("source")
 STREAMS = settings.default.max_examples
-"""A hundred for each test in `make test`; `--hypothesis-profile prove --timeout 0` tries more."""
+"""A hundred from a file and from a hub; `--hypothesis-profile prove` tries more."""
 
 randoms = st.integers(0, 2**32).map(Random)
 """Cheaper than drawing each choice of how a stream travels."""
@@ -142,6 +142,7 @@ def assert_parity(found: Sequence[Verdict], sessions: list[Row], users: list[Row
         assert_shown_as_its_largest_session(shown, own)
 
 
+@pytest.mark.timeout(6 * STREAMS)
 @settings(max_examples=STREAMS)
 @given(streams, randoms, st.integers(0, 9))
 @pytest.mark.parametrize("live", [False, True], ids=["from a file", "from a hub"])
@@ -194,7 +195,8 @@ def assert_window_is_true(
         assert session["ThreatIndicator"] == label
 
 
-@settings(max_examples=STREAMS)
+@pytest.mark.timeout(6 * STREAMS)
+@settings(max_examples=STREAMS // 2)
 @given(streams, randoms, st.lists(st.sampled_from(PAUSES), max_size=3))
 def test_after_every_tick_the_windows_are_the_querys(
     oracle: Oracle, stream: list[Sent], random: Random, pauses: list[int]
