@@ -130,7 +130,7 @@ def _outcome(
     """In one sentence: what became of the verdict, and why."""
     if not verdict.is_hit:
         return "no incident: no gate held"
-    covering = [e for e in episodes if e.opened_at <= now and (e.is_open or now <= e.closed_at)]
+    covering = [e for e in episodes if e.opened_at <= now and (e.is_open or now < e.closed_at)]
     if not covering:
         last = episodes[-1] if episodes else None
         if last is not None and last.ending is Ending.RESOLVED:
@@ -143,7 +143,9 @@ def _outcome(
         return f"merged into {name}, sent to {', '.join(sent)}"
     reason = held_back(episode, mutes, policy, now)
     if reason == MUTED:
-        owners = ", ".join(f"{m.rule} by {m.owner} ({m.reason})" for m in mutes)
+        owners = ", ".join(
+            f"{m.rule} by {m.owner} ({m.reason})" for m in mutes if now < m.expires_at
+        )
         return f"held back, muted: {owners}; {name}"
     if reason:
         least = policy.minimum_severity
