@@ -116,12 +116,12 @@ class Dispatcher:
         """The episodes of the marks by the marks' keys, read after the marks."""
         if len(marks) > _FEW:
             return {s.row.key: s.episode for s in await self.state.episodes.every()}
-        found = [await self.state.episodes.get(mark.user, _number(mark)) for mark in marks]
+        found = [await self.state.episodes.get(mark.user, mark.number) for mark in marks]
         return {s.row.key: s.episode for s in found if s is not None}
 
     async def _forget(self, mark: Mark) -> None:
         """Clear the mark of an episode that is gone; one of a newer version is left alone."""
-        if not await self.state.episodes.exists(mark.user, _number(mark)):
+        if not await self.state.episodes.exists(mark.user, mark.number):
             await self.state.marks.clear(mark)
 
     async def _settle(self, pending: _Pending, report: DispatchReport, *, tried: bool) -> None:
@@ -218,10 +218,6 @@ class Dispatcher:
             after = _failed(error, held.delivery, now)
         await outbox.record_surge(sink.name, held, replace(held, delivery=after))
         return True
-
-
-def _number(mark: Mark) -> int:
-    return int(mark.key.split("|")[1])
 
 
 def _creates(sink: AlertSink, episode: Episode) -> bool:

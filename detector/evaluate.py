@@ -15,7 +15,8 @@ from detector.core.episode import (
     advance,
     look_back,
 )
-from detector.core.evidence import Evidence, ended, freeze
+from detector.core.evidence import Evidence
+from detector.core.freeze import ended, freeze
 from detector.core.instant import HOUR
 from detector.core.policy import Policy
 from detector.core.rules import Verdict, judge_user

@@ -1,8 +1,8 @@
 """What a user's window tells beyond the query's counters: what followed a search, and when."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from detector.core.activity import Activity
 from detector.core.instant import MINUTE, floor_minute
@@ -14,32 +14,30 @@ FOLLOWED_WITHIN = 10 * MINUTE
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """One sensitive search and what the same user did within ten minutes after it."""
+    """One sensitive search and what the user did within ten minutes, up to the next such search."""
 
     search: Activity
-    opened: tuple[Activity, ...]
-    taken: tuple[Activity, ...]
+    opened: list[Activity] = field(default_factory=list[Activity])
+    taken: list[Activity] = field(default_factory=list[Activity])
 
 
-def chains(ordered: Sequence[Activity], vocabulary: Vocabulary) -> Iterator[Chain]:
+def chains(ordered: Sequence[Activity], vocabulary: Vocabulary) -> list[Chain]:
     """Each sensitive search of activities in time order, with what was opened and taken next.
 
-    Taken: exports and downloads. Opened: every other counted activity that is not a search.
+    Taken: exports and downloads. Opened: every other counted activity that is not a search. Each
+    follows the latest search only, so the work grows with the activities, not with their square.
     """
-    for position, search in enumerate(ordered):
-        if not vocabulary.is_sensitive(search.terms):
-            continue
-        opened: list[Activity] = []
-        taken: list[Activity] = []
-        for after in ordered[position + 1 :]:
-            if after.at - search.at > FOLLOWED_WITHIN:
-                break
-            kind = vocabulary.kind(after.action_type)
+    found: list[Chain] = []
+    for activity in ordered:
+        if vocabulary.is_sensitive(activity.terms):
+            found.append(Chain(activity))
+        elif found and activity.at - found[-1].search.at <= FOLLOWED_WITHIN:
+            kind = vocabulary.kind(activity.action_type)
             if kind.export or kind.download:
-                taken.append(after)
-            elif kind.counts and not after.search:
-                opened.append(after)
-        yield Chain(search, tuple(opened), tuple(taken))
+                found[-1].taken.append(activity)
+            elif kind.counts and not activity.search:
+                found[-1].opened.append(activity)
+    return found
 
 
 def per_minute(activities: Sequence[Activity]) -> dict[int, int]:

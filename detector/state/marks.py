@@ -22,6 +22,11 @@ class Mark:
     since: int
     hour: int | None = None
 
+    @property
+    def number(self) -> int:
+        """The episode's number that a mark of the outbox carries."""
+        return int(self.key.split("|")[1])
+
 
 class Marks:
     """Reads and writes the marks table."""

@@ -6,15 +6,14 @@ import pytest
 
 from detector.core.activity import Context, without_texts
 from detector.core.episode import Ending, Transition, advance, close
-from detector.core.evidence import (
+from detector.core.evidence import Counted, Taken
+from detector.core.freeze import (
     MOST_MINUTES,
     MOST_PAGES,
     MOST_SEARCHES,
     MOST_SESSIONS,
     MOST_SPACES,
     MOST_TAKEN,
-    Counted,
-    Taken,
     freeze,
 )
 from detector.core.instant import HOUR, MINUTE

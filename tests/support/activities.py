@@ -6,7 +6,8 @@ from itertools import count
 
 from detector.core.activity import Activity, Context, Session, digest, user_of
 from detector.core.episode import Judgement, Transition, advance
-from detector.core.evidence import Evidence, freeze
+from detector.core.evidence import Evidence
+from detector.core.freeze import freeze
 from detector.core.instant import SECOND, parse_instant
 from detector.core.policy import Policy
 from detector.core.rules import Verdict, judge_user
