@@ -49,7 +49,8 @@ class LoopbackGraph:
 
     `clock` answers an aware instant. `visibility_delay` hides what is younger from lists.
     `creates_in`: the API versions that have createAlert. `page`: rows of a page without $top.
-    `audience`: what tokens must be for; the server's own root when absent.
+    `audience`: what tokens must be for; the server's own root when absent. `identity_roles`: what
+    the managed identity of its host is granted.
     """
 
     def __init__(
@@ -61,8 +62,10 @@ class LoopbackGraph:
         creates_in: Collection[str] = ("beta",),
         page: int = 50,
         audience: str | None = None,
+        identity_roles: Collection[str] = DETECTOR_ROLES,
     ) -> None:
         self._clock = clock
+        self._identity_roles = identity_roles
         self._http = Server(port, self.exchange, self.date)
         self.root = f"http://127.0.0.1:{self._http.server_address[1]}"
         rules = Rules(
@@ -171,7 +174,7 @@ class LoopbackGraph:
     def exchange(self, request: Request) -> Reply | None:
         """The reply to a request; None resets the connection."""
         if request.path == IDENTITY_PATH:
-            return answer_identity(request, DETECTOR_ROLES, self._clock())
+            return answer_identity(request, self._identity_roles, self._clock())
         call, fault = self._arrive(request)
         reply = self._reply(request) if fault is None else self._disturbed(request, fault)
         call.status = None if reply is None else reply.status
