@@ -58,7 +58,8 @@ class Scorer:
         self._source = CloudAppEvents(
             job.policy, self._vocabulary, raw_queries=job.raw_queries, by_position=True
         )
-        self._state = State(SqliteRows(job.path, durable=False))
+        self._rows = SqliteRows(job.path, durable=False)
+        self._state = State(self._rows)
 
     def read(self, batch: Sequence[Message]) -> tuple[IngestReport, list[Rejected]]:
         """Ingest one batch."""
@@ -71,6 +72,10 @@ class Scorer:
             now=LITERAL,
         )
         return asyncio.run(done), reading.rejected
+
+    def close(self) -> None:
+        """Close the ledger."""
+        asyncio.run(self._rows.close())
 
     def judge(self, buckets: Sequence[str]) -> list[Scored]:
         """The findings on the users of some buckets."""
@@ -115,7 +120,16 @@ def score_batches(
     job: Job, batches: Iterable[list[Message]]
 ) -> tuple[list[IngestReport], list[Rejected], list[Scored]]:
     """Reports of each batch, what was rejected, and the findings in order."""
-    waiting = iter(batches)
+    try:
+        return _score(job, iter(batches))
+    finally:
+        while _scorers:
+            _scorers.pop().close()
+
+
+def _score(
+    job: Job, waiting: Iterator[list[Message]]
+) -> tuple[list[IngestReport], list[Rejected], list[Scored]]:
     first = list(islice(waiting, 2))
     cores = os.cpu_count() or 1
     if len(first) > 1 and cores > 1:
