@@ -1,21 +1,25 @@
-"""Loads a policy: a name (`source`, `recommended`) or a JSON file, with overrides laid over it."""
+"""Loads a policy: a name (`source`, `recommended`) or a JSON file, with overrides laid over it.
+
+pydantic's schemas are built when the first policy is loaded: they are a third of what importing
+the function app would cost.
+"""
 
 import json
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-
-from pydantic import JsonValue, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
+from typing import TYPE_CHECKING, TypeAlias
 
 from detector.core.policy import Policy, PolicyError
 
+if TYPE_CHECKING:
+    from pydantic import JsonValue, TypeAdapter
+    from pydantic_core import ErrorDetails
+
 NAMES = ("source", "recommended")
 
-Document = dict[str, JsonValue]
+Document: TypeAlias = "dict[str, JsonValue]"
 
-_ADAPTER = TypeAdapter(Policy)
-_DOCUMENT = TypeAdapter(Document)
 _HERE = Path(__file__).parent
 
 
@@ -25,13 +29,15 @@ def load_policy(name_or_path: str, overrides: str = "") -> Policy:
 
     `overrides` is a JSON object laid over it, objects merged key by key, all else replaced.
     """
+    from pydantic import ValidationError
+
     path = _HERE / f"{name_or_path}.json" if name_or_path in NAMES else Path(name_or_path)
     document = _read(path, str(name_or_path))
     if overrides:
         changes = _parse(overrides, "the overrides")
         document = _lay_over(document, changes)
     try:
-        return _ADAPTER.validate_json(json.dumps(document), strict=True)
+        return _policies().validate_json(json.dumps(document), strict=True)
     except ValidationError as error:
         problems = "; ".join(_describe(detail) for detail in error.errors())
         message = f"{name_or_path}: {problems}"
@@ -53,8 +59,10 @@ def _read(path: Path, name: str) -> Document:
 
 
 def _parse(text: str, name: str) -> Document:
+    from pydantic import ValidationError
+
     try:
-        return _DOCUMENT.validate_json(text)
+        return _documents().validate_json(text)
     except ValidationError as error:
         message = f"{name}: not a JSON object ({error.errors()[0]['msg']})"
         raise PolicyError(message) from error
@@ -71,7 +79,21 @@ def _lay_over(base: Document, changes: Document) -> Document:
     return merged
 
 
-def _describe(detail: ErrorDetails) -> str:
+@lru_cache(1)
+def _policies() -> "TypeAdapter[Policy]":
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Policy)
+
+
+@lru_cache(1)
+def _documents() -> "TypeAdapter[Document]":
+    from pydantic import JsonValue, TypeAdapter
+
+    return TypeAdapter(dict[str, JsonValue])
+
+
+def _describe(detail: "ErrorDetails") -> str:
     """One pydantic error in the words of the file: where, and what was expected."""
     key = ".".join(str(part) for part in detail["loc"])
     words = {

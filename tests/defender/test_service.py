@@ -81,7 +81,6 @@ def lines(caplog: pytest.LogCaptureFixture, event: str) -> list[dict[str, Any]]:
         pytest.param("", SIGNED_IN, id="no Easy Auth, a forged header"),
         pytest.param("false", SIGNED_IN, id="Easy Auth off"),
         pytest.param("true", {}, id="Easy Auth, nobody"),
-        pytest.param("true", {"X-MS-CLIENT-PRINCIPAL-ID": ""}, id="Easy Auth, empty"),
     ],
 )
 def test_the_page_is_refused_to_whom_easy_auth_has_not_let_in(
