@@ -4,7 +4,8 @@
 
 A stream of 200 events a second goes in real time through the service, its SQLite store and
 msgraph-sdk to the loopback Graph in the same process. Readers view six pages and go; every five
-seconds an account makes its 41st view, which is decisive. Goal: at most one tick + 15 s at the 95th percentile.
+seconds an account makes its 41st view, which is decisive. Goal: at most one tick + 15 s at the
+95th percentile.
 Importing function_app: CPU of fresh processes, the best of several, beside azure.functions in the
 same run. Goal: at most 2.5 times, and msgraph is not imported.
 """

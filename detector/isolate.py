@@ -29,31 +29,29 @@ async def take_apart(messages: Sequence[Message], take: Take, state: State, now:
     """
     source, name = messages[0].source, f"{messages[0].sequence}"
     if await state.attempts.begin(source, name) <= BATCH_TRIES:
-        await _take(messages, take, state, source, name)
+        await _take(messages, take, state, source)
         return
     for message in messages:
         await _take_alone(message, take, state, now)
-    await state.attempts.end(source, name)
+    await state.attempts.end(source)
 
 
-async def _take(
-    messages: Sequence[Message], take: Take, state: State, source: str, name: str
-) -> None:
+async def _take(messages: Sequence[Message], take: Take, state: State, source: str) -> None:
     try:
         await take(messages)
     except StoreUnavailableError:
         with suppress(StoreUnavailableError):
-            await state.attempts.end(source, name)
+            await state.attempts.end(source)
         raise
-    await state.attempts.end(source, name)
+    await state.attempts.end(source)
 
 
 async def _take_alone(message: Message, take: Take, state: State, now: int) -> None:
-    source, name = f"{message.source} alone", f"{message.sequence}"
+    source = f"{message.source} message {message.sequence}"
     reason = "begun three times and never ended"
-    if await state.attempts.begin(source, name) <= MESSAGE_TRIES:
+    if await state.attempts.begin(source, "alone") <= MESSAGE_TRIES:
         try:
-            await _take([message], take, state, source, name)
+            await _take([message], take, state, source)
         except StoreUnavailableError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, its neighbours go on
@@ -61,7 +59,7 @@ async def _take_alone(message: Message, take: Take, state: State, now: int) -> N
         else:
             return
     await state.dead_letters.add([_rejected(message, reason)], now)
-    await state.attempts.end(source, name)
+    await state.attempts.end(source)
 
 
 def _rejected(message: Message, reason: str) -> Rejected:

@@ -1,7 +1,9 @@
 """How often a batch, or one message of it, was begun and never ended: it survives the process."""
 
+from contextlib import suppress
+
 from detector.core.activity import digest
-from detector.ports import Operation, Rows, Transaction, Values
+from detector.ports import ConflictError, Operation, Rows, Transaction, Values
 from detector.state.keys import META, VERSION
 
 _ATTEMPTS = "attempts"
@@ -23,17 +25,16 @@ class Attempts:
         same = row is not None and row.values["Name"] == name
         before = row.values["Count"] if row is not None and same else 0
         tries = 1 + (before if isinstance(before, int) else 0)
-        await self._set(source, name, tries)
-        return tries
-
-    async def end(self, source: str, name: str) -> None:
-        """The work is done, or failed for a reason that is not its own."""
-        await self._set(source, name, 0)
-
-    async def _set(self, source: str, name: str, tries: int) -> None:
         values: Values = {"V": VERSION, "Source": source, "Name": name, "Count": tries}
         operation = Operation("upsert", _key(source), values)
         await self._rows.submit(Transaction(META, _ATTEMPTS, [operation]))
+        return tries
+
+    async def end(self, source: str) -> None:
+        """The work is done, or failed for a reason that is not its own."""
+        with suppress(ConflictError):
+            delete = Operation("delete", _key(source))
+            await self._rows.submit(Transaction(META, _ATTEMPTS, [delete]))
 
 
 def _key(source: str) -> str:
