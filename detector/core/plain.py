@@ -1,6 +1,7 @@
 """Untrusted text made fit for the outside: no markup, no link, no control character."""
 
 import unicodedata
+from itertools import accumulate
 
 _LOOK_ALIKES = str.maketrans({"<": "\u2039", "[": "(", "]": ")", "`": "'", "|": "¦"})
 _LAST_OF_ONE = "\uffff"
@@ -29,12 +30,8 @@ def length(text: str) -> int:
 
 def _cut(text: str, most: int) -> str:
     """The longest beginning of at most `most` characters."""
-    left = most
-    for index, character in enumerate(text):
-        left -= length(character)
-        if left < 0:
-            return text[:index]
-    return text
+    ends = accumulate(map(length, text))
+    return text[: sum(1 for end in ends if end <= most)]
 
 
 def _is_invisible(character: str) -> bool:
