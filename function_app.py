@@ -22,6 +22,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _BATCH_SECONDS = 240
 """Below the host's functionTimeout: a timed-out batch would be checkpointed, that is, lost."""
 
+_PRINCIPAL = "X-MS-CLIENT-PRINCIPAL-ID"
 _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -114,7 +115,7 @@ async def health(req: func.HttpRequest) -> func.HttpResponse:
 @app.route(route="evidence/{episode}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def evidence(req: func.HttpRequest) -> func.HttpResponse:
     """An episode's page, for people whom Easy Auth has let in; 401 for everyone else."""
-    if not (easy_auth_is_on() and "X-MS-CLIENT-PRINCIPAL-ID" in req.headers):
+    if not (easy_auth_is_on() and _PRINCIPAL in req.headers and req.headers[_PRINCIPAL]):
         return func.HttpResponse("Sign in.", status_code=401)
     page = await _service().evidence_page(f"{req.route_params['episode']}")
     if page is None:
