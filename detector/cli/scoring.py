@@ -5,6 +5,7 @@ the buckets. A small input is done without other processes.
 """
 
 import asyncio
+import gc
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -105,6 +106,8 @@ _scorers: list[Scorer] = []
 
 
 def _begin(job: Job) -> None:
+    gc.freeze()  # the collector looks at millions of tuples, none of which is in a cycle
+    gc.set_threshold(200_000, 50, 1_000)
     _scorers[:] = [Scorer(job)]
 
 
