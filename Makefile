@@ -42,7 +42,7 @@ check: .venv/dev.stamp tests/node_modules/stamp ## Format, lint, types, import d
 	$(WITH_NODE) node tests/node_modules/pyright/index.js --project pyproject.toml
 	$(UV) lock --check --quiet
 	@$(call locked,) | diff requirements.txt - || $(STALE)
-	@$(call locked,--all-groups) | diff tests/requirements.txt - || $(STALE)
+	@$(call locked,--all-groups --no-group prove) | diff tests/requirements.txt - || $(STALE)
 
 package: ## Build the zip that the deployment publishes, dist/
 	python3 infra/scripts/package.py
@@ -50,7 +50,7 @@ package: ## Build the zip that the deployment publishes, dist/
 requirements: .venv-tools/stamp ## Write uv.lock and what is generated from it
 	$(UV) lock
 	$(call locked,) > requirements.txt
-	$(call locked,--all-groups) > tests/requirements.txt
+	$(call locked,--all-groups --no-group prove) > tests/requirements.txt
 
 # $(call covered,PERCENT,OPTIONS): silent, or what is missing to PERCENT.
 comma := ,

@@ -140,7 +140,8 @@ class Service:
         tick, born = await state.meta.instant("tick"), await state.meta.instant("born")
         unsent, marks = await self.detector.dispatcher.unsent(now), await state.marks.pending(now)
         sources = await state.meta.sources()
-        newer = int(await state.meta.text("newer_rows") or 0)
+        counted = await state.meta.text("newer_rows") or ""
+        newer = int(counted) if counted.isdecimal() else 0
         faults = [
             f"{s.source}: no event for {_seconds(now - s.received_at):,} s"
             for s in sources

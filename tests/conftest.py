@@ -16,5 +16,8 @@ settings.load_profile("test")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which versions the test of requirements.txt could use."""
+    """Say which versions the test of requirements.txt could use, and what was fuzzed."""
     terminalreporter.write_line(f"Pythons present: {', '.join(pythons.present())}")
+    for report in terminalreporter.stats.get("passed", []):
+        for said in (text for name, text in report.user_properties if name == "fuzz"):
+            terminalreporter.write_line(f"fuzz {said}")

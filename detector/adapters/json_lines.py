@@ -8,6 +8,7 @@ import msgspec
 from detector.core.episode import Delivery
 from detector.core.evidence import Evidence
 from detector.core.instant import format_instant
+from detector.core.plain import escaped
 from detector.core.report import first_steps, held, story, title
 from detector.ports import AlertSink, DeliveryError
 
@@ -36,11 +37,12 @@ class JsonLinesSink(AlertSink):
 
     async def deliver(self, evidence: Evidence, delivery: Delivery, now: int) -> Delivery:
         """Append the alert. Raises DeliveryError when the file cannot be written."""
-        line = msgspec.json.encode({"at": format_instant(now), **alert_document(evidence)})
+        document = {"at": format_instant(now), **alert_document(evidence)}
+        line = escaped(msgspec.json.encode(document).decode())
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("ab") as file:
-                file.write(line + b"\n")
+                file.write(f"{line}\n".encode())
         except OSError as error:
             message = f"{self._path}: {error}"
             raise DeliveryError(message) from error

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from detector.core.plain import escaped
 from detector.core.policy import Policy
 from detector.policies import load_policy
 from detector.settings import Settings, read_settings
@@ -64,8 +65,8 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
 
 
 def print_json(document: object) -> None:
-    """One JSON document on standard output, as it is: no wrapping, no colours."""
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+    """One JSON document on standard output: no wrapping, no colours, nothing that is not seen."""
+    sys.stdout.write(escaped(json.dumps(document, ensure_ascii=False, indent=2)) + "\n")
 
 
 def plain(text: str) -> str:

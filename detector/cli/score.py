@@ -22,6 +22,7 @@ from detector.cli.inputs import InputError, batches, check_inputs
 from detector.cli.scoring import Job, score_batches
 from detector.core.activity import Rejected
 from detector.core.instant import InstantError, parse_instant
+from detector.core.plain import escaped
 from detector.ingest import IngestReport, total
 
 _NUMBERS = {
@@ -90,7 +91,9 @@ def score(
 def _write_rejects(path: Path, rejected: Sequence[Rejected]) -> None:
     try:
         with path.open("wb") as file:
-            file.writelines(msgspec.json.encode(r) + b"\n" for r in rejected)
+            file.writelines(
+                escaped(msgspec.json.encode(r).decode()).encode() + b"\n" for r in rejected
+            )
     except OSError as error:
         message = f"{path}: cannot be written ({error.strerror})"
         raise InputError(message) from error

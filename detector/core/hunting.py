@@ -2,6 +2,7 @@
 
 from detector.core.evidence import Evidence
 from detector.core.instant import DAY, format_instant
+from detector.core.plain import escaped
 
 _MOST_ADDRESSES = 20
 
@@ -88,13 +89,5 @@ def _addresses(evidence: Evidence) -> str:
 
 def _quoted(text: str) -> str:
     """A KQL string literal; letters that cannot be seen are written as escapes."""
-    return '"' + "".join(map(_escaped, text)) + '"'
-
-
-def _escaped(letter: str) -> str:
-    if letter in '"\\':
-        return "\\" + letter
-    if letter.isprintable():
-        return letter
-    units = letter.encode("utf-16-be", "surrogatepass").hex()
-    return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped(quoted)}"'.replace("\n", "\\u000a")

@@ -23,6 +23,22 @@ def unmarked(text: str, most: int) -> str:
     return one_line(text.translate(_LOOK_ALIKES).replace("://", ": //"), most)
 
 
+def escaped(text: str) -> str:
+    r"""The text with `\uXXXX` for each letter that cannot be seen, but for line feeds.
+
+    JSON and KQL read the escapes back. Left as they are, some would move a terminal's cursor, turn
+    the line around, or end it.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else _units(c) for c in text)
+
+
+def _units(letter: str) -> str:
+    units = letter.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
+
+
 def length(text: str) -> int:
     """Characters in UTF-16."""
     return len(text) + sum(c > _LAST_OF_ONE for c in text)

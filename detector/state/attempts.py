@@ -22,8 +22,8 @@ class Attempts:
         One row for each source: other work of the same source starts a new count.
         """
         row = await self._rows.get(META, _ATTEMPTS, _key(source))
-        same = row is not None and row.values["Name"] == name
-        before = row.values["Count"] if row is not None and same else 0
+        same = row is not None and row.values.get("Name") == name
+        before = row.values.get("Count") if row is not None and same else 0
         tries = 1 + (before if isinstance(before, int) else 0)
         values: Values = {"V": VERSION, "Source": source, "Name": name, "Count": tries}
         operation = Operation("upsert", _key(source), values)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from detector.core.activity import Rejected, digest
 from detector.core.instant import format_instant
 from detector.ports import Operation, Row, Rows
-from detector.state.keys import DEAD_LETTERS, VERSION, readable, transactions
+from detector.state.keys import DEAD_LETTERS, VERSION, decodable, transactions
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,11 @@ class DeadLetters:
 
     async def every(self) -> list[DeadLetter]:
         """Every dead letter, in order of source and position."""
-        return [_letter(row) for row in await self._rows.scan_all(DEAD_LETTERS) if readable(row)]
+        return decodable(await self._rows.scan_all(DEAD_LETTERS), _letter)
 
     async def delete(self, letter: DeadLetter) -> None:
         """Remove one."""
-        partition, key = letter.id.split(":")
+        partition, _, key = letter.id.partition(":")
         await self._rows.submit(
             *transactions(DEAD_LETTERS, [(partition, Operation("delete", key))])
         )

@@ -6,8 +6,17 @@ import msgspec
 
 from detector.core.episode import Episode
 from detector.core.instant import format_instant
+from detector.core.policy import SEVERITIES
 from detector.ports import Operation, Row, Rows, Transaction
-from detector.state.keys import EPISODES, VERSION, NewerRowError, bucket_of, readable
+from detector.state.keys import (
+    EPISODES,
+    VERSION,
+    NewerRowError,
+    bucket_of,
+    decodable,
+    decoded,
+    readable,
+)
 
 _decode = msgspec.json.Decoder(Episode).decode
 
@@ -36,12 +45,12 @@ class Episodes:
         if not all(map(readable, rows)):
             message = f"user {user}: a newer version has written one of the episodes"
             raise NewerRowError(message)
-        return [_stored(row) for row in rows]
+        return [decoded(row, _stored) for row in rows]
 
     async def get(self, user: str, number: int) -> StoredEpisode | None:
         """One episode, or None."""
         row = await self._rows.get(EPISODES, bucket_of(user), f"{user}|{number:06d}")
-        return _stored(row) if row is not None and readable(row) else None
+        return next(iter(decodable([row] if row else [], _stored)), None)
 
     async def exists(self, user: str, number: int) -> bool:
         """Whether there is a row of the episode, also one that this version cannot read."""
@@ -50,7 +59,7 @@ class Episodes:
 
     async def every(self) -> list[StoredEpisode]:
         """Every episode, newest opening first."""
-        stored = [_stored(row) for row in await self._rows.scan_all(EPISODES) if readable(row)]
+        stored = decodable(await self._rows.scan_all(EPISODES), _stored)
         return sorted(stored, key=lambda s: (-s.episode.opened_at, s.episode.user))
 
     async def write(self, episode: Episode, read: StoredEpisode | None) -> None:
@@ -92,4 +101,8 @@ def _values(episode: Episode) -> dict[str, str | int]:
 
 
 def _stored(row: Row) -> StoredEpisode:
-    return StoredEpisode(_decode(str(row.values["Body"])), row)
+    episode = _decode(str(row.values["Body"]))
+    if row.key != f"{episode.user}|{episode.number:06d}" or episode.severity not in SEVERITIES:
+        message = "no episode of its key"
+        raise ValueError(message)
+    return StoredEpisode(episode, row)

@@ -10,10 +10,11 @@ import msgspec
 from detector.core.evidence import Evidence
 from detector.core.instant import DAY, format_instant
 from detector.ports import ConflictError, Operation, Row, Rows, Transaction, Values
-from detector.state.keys import EVIDENCE, VERSION, bucket_of, readable
+from detector.state.keys import EVIDENCE, VERSION, bucket_of, decodable
 
 KEPT = 90 * DAY
 _LARGEST = 256 << 10
+_INFLATED = 32 << 20
 
 _decoder = msgspec.json.Decoder(Evidence)
 
@@ -50,7 +51,7 @@ class EvidenceStore:
         rows = await self._rows.scan(
             EVIDENCE, bucket_of(episode_id), start=f"{episode_id}|", end=f"{episode_id}|~"
         )
-        return [_evidence(row) for row in rows if readable(row)]
+        return decodable(rows, _evidence)
 
     async def every_row(self) -> list[Row]:
         """Every row, for expiry."""
@@ -58,7 +59,8 @@ class EvidenceStore:
 
     async def rows_of(self, user: str) -> list[Row]:
         """Every row about a user, also those of episodes that were never written."""
-        return [r for r in await self.every_row() if readable(r) and _evidence(r).user == user]
+        found = decodable(await self.every_row(), lambda row: (row, _evidence(row).user))
+        return [row for row, about in found if about == user]
 
     async def delete(self, row: Row) -> None:
         """Remove one row."""
@@ -93,4 +95,5 @@ def _halved(evidence: Evidence) -> Evidence:
 
 def _evidence(row: Row) -> Evidence:
     data = row.values["Data"]
-    return _decoder.decode(zlib.decompress(data if isinstance(data, bytes) else b""))
+    inflater = zlib.decompressobj()
+    return _decoder.decode(inflater.decompress(data if isinstance(data, bytes) else b"", _INFLATED))

@@ -1,6 +1,12 @@
 """Tables, buckets and keys of ADR 0001: hashes and digits only."""
 
-from collections.abc import Iterable, Iterator
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from typing import TypeVar
+
+import msgspec
 
 from detector.core.instant import HOUR, day_of, hour_of, parse_instant
 from detector.ports import (
@@ -12,6 +18,8 @@ from detector.ports import (
     Transaction,
 )
 
+T = TypeVar("T")
+
 VERSION = 1
 """Row format; rows of a higher one are left alone."""
 
@@ -20,7 +28,7 @@ DAYS_KEPT = 8
 
 
 class NewerRowError(StoreUnavailableError):
-    """A newer version has written a row that matters here: its user is left alone."""
+    """A row that matters here is a newer version's, or damaged: its user is left alone."""
 
 
 BUCKETS = tuple(f"{n:02x}" for n in range(32))
@@ -28,9 +36,13 @@ COUNTERS, MARKS, WINDOWS, EPISODES = "counters", "marks", "windows", "episodes"
 EVIDENCE, MUTES, DEAD_LETTERS, META = "evidence", "mutes", "deadletters", "meta"
 
 
+_HEX = re.compile(r"[0-9a-f]{2}")
+_DAMAGE = (LookupError, TypeError, ValueError, RecursionError, msgspec.MsgspecError, zlib.error)
+
+
 def bucket_of(user: str) -> str:
-    """The partition of a user's rows."""
-    return BUCKETS[int(user[:2], 16) % len(BUCKETS)]
+    """The partition of a user's rows; what is no user's key, in a damaged row, has the first."""
+    return BUCKETS[int(user[:2], 16) % len(BUCKETS)] if _HEX.match(user) else BUCKETS[0]
 
 
 def counters_table(ticks: int) -> str:
@@ -58,6 +70,27 @@ def readable(row: Row) -> bool:
     """Whether this code knows the row's format."""
     version = row.values.get("V", VERSION)
     return isinstance(version, int) and version <= VERSION
+
+
+def decoded(row: Row, decode: Callable[[Row], T]) -> T:
+    """What the row says. Raises NewerRowError where it is a newer version's, or damaged."""
+    if not readable(row):
+        message = f"row {row.partition} {row.key}: a newer version has written it"
+        raise NewerRowError(message)
+    try:
+        return decode(row)
+    except _DAMAGE as error:
+        message = f"row {row.partition} {row.key}: damaged ({type(error).__name__})"
+        raise NewerRowError(message) from error
+
+
+def decodable(rows: Iterable[Row], decode: Callable[[Row], T]) -> list[T]:
+    """What this version can read of the rows; the others are left alone."""
+    found: list[T] = []
+    for row in rows:
+        with suppress(NewerRowError):
+            found.append(decoded(row, decode))
+    return found
 
 
 def transactions(table: str, writes: Iterable[tuple[str, Operation]]) -> Iterator[Transaction]:

@@ -194,10 +194,14 @@ def _upsert(segment: Segment, vocabulary: Vocabulary, fingerprint: str) -> Opera
 
 
 def _stored(table: str, row: Row) -> Stored:
-    user, hour, level, name = row.key.split("|")
+    try:
+        user, hour, level, name = row.key.split("|")
+        start, depth = start_of_hour(table, hour), int(level)
+    except ValueError as error:
+        message = f"{table} {row.key}: no key of a segment"
+        raise SegmentError(message) from error
     data = row.values.get("Data")
     if not isinstance(data, bytes) or not readable(row):
         message = f"{table} {row.key}: no payload that this version can read"
         raise SegmentError(message)
-    start = start_of_hour(table, hour)
-    return Stored(table, row.key, Segment(user, start, int(level), name, unpack(data), data))
+    return Stored(table, row.key, Segment(user, start, depth, name, unpack(data), data))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from detector.core.activity import Activity, user_of
 from detector.core.instant import HOUR, day_of, format_instant, hour_of, parse_instant
 from detector.ports import ConflictError, Operation, Row, Rows, Transaction, Values
-from detector.state.keys import MARKS, VERSION, bucket_of, readable, tick_key, transactions
+from detector.state.keys import MARKS, VERSION, bucket_of, decodable, tick_key, transactions
 
 DIRTY, LATE, DUE, OUTBOX = "dirty|", "late|", "due", "outbox"
 
@@ -89,12 +89,14 @@ class Marks:
 
 
 def _marks(rows: Iterable[Row]) -> list[Mark]:
-    return [_mark(row) for row in rows if readable(row)]
+    return decodable(rows, _mark)
 
 
 def _mark(row: Row) -> Mark:
     parts = row.key.split("|")
     since = parse_instant(str(row.values["Since"]))
+    if row.partition in {DUE, OUTBOX}:
+        int(parts[row.partition == OUTBOX])  # the tick, or the episode's number
     if row.partition == DUE:
         return Mark(parts[1], row.partition, row.key, row.etag, since)
     hour = None

@@ -1,14 +1,17 @@
 """Facts about the store itself: clock, last tick, cutoff, sources, unmapped actions."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 
 from detector.core.activity import digest
 from detector.core.instant import format_instant, parse_instant
 from detector.ports import Operation, Row, Rows, Transaction, Values
-from detector.state.keys import META, VERSION, transactions
+from detector.state.keys import META, VERSION, decodable, transactions
+
+T = TypeVar("T")
 
 _FACTS, _SOURCES, _UNMAPPED, _AUDIT = "meta", "sources", "unmapped", "audit"
 
@@ -37,7 +40,7 @@ class Meta:
     async def instant(self, name: str) -> int | None:
         """An instant the store remembers (`clock`, `tick`, `cutoff`, `born`), or None."""
         row = await self._rows.get(META, _FACTS, name)
-        return parse_instant(str(row.values["Value"])) if row else None
+        return _first(row, lambda found: parse_instant(str(found.values["Value"])))
 
     async def set_instant(self, name: str, ticks: int) -> None:
         """Remember an instant."""
@@ -46,7 +49,7 @@ class Meta:
     async def text(self, name: str) -> str | None:
         """A text the store remembers (`schema`, `policy`), or None."""
         row = await self._rows.get(META, _FACTS, name)
-        return str(row.values["Value"]) if row else None
+        return _first(row, lambda found: str(found.values["Value"]))
 
     async def set_text(self, name: str, value: str) -> None:
         """Remember a text."""
@@ -56,7 +59,7 @@ class Meta:
     async def source(self, source: str) -> SourceState:
         """What is known of a source; a new one is all zero."""
         row = await self._rows.get(META, _SOURCES, digest(source, size=8).hex())
-        return _source(row) if row else SourceState(source=source)
+        return _first(row, _source) or SourceState(source=source)
 
     async def set_source(self, state: SourceState) -> None:
         """Remember a source's state."""
@@ -67,7 +70,7 @@ class Meta:
 
     async def sources(self) -> list[SourceState]:
         """Every source ever seen."""
-        return [_source(row) for row in await self._rows.scan(META, _SOURCES)]
+        return decodable(await self._rows.scan(META, _SOURCES), _source)
 
     async def add_unmapped(self, counts: Mapping[str, int], now: int) -> None:
         """Add to the counts of Atlassian actions that no table of the policy knows.
@@ -78,7 +81,7 @@ class Meta:
         for action, count in sorted(counts.items()):
             key = digest(action, size=8).hex()
             row = await self._rows.get(META, _UNMAPPED, key)
-            before = row.values["Count"] if row else 0
+            before = row.values.get("Count") if row else 0
             total = count + (before if isinstance(before, int) else 0)
             at = format_instant(now)
             values: Values = {"V": VERSION, "ActionType": action, "Count": total, "At": at}
@@ -88,7 +91,7 @@ class Meta:
     async def unmapped(self) -> dict[str, int]:
         """Actions that no table knows, with their counts, most frequent first."""
         rows = await self._rows.scan(META, _UNMAPPED)
-        counts = {str(r.values["ActionType"]): r.values["Count"] for r in rows}
+        counts = {str(r.values.get("ActionType")): r.values.get("Count") for r in rows}
         pairs = [(name, n) for name, n in counts.items() if isinstance(n, int)]
         return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
 
@@ -102,6 +105,11 @@ class Meta:
     async def audit(self) -> list[Row]:
         """Every audit line, oldest first."""
         return await self._rows.scan(META, _AUDIT)
+
+
+def _first(row: Row | None, decode: Callable[[Row], T]) -> T | None:
+    """What the row says; None where there is none, or one that this version cannot read."""
+    return next(iter(decodable([row] if row else [], decode)), None)
 
 
 def _source(row: Row) -> SourceState:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from detector.core.instant import format_instant, parse_instant
 from detector.ports import Operation, Row, Rows, Transaction, Values
-from detector.state.keys import MUTES, VERSION, bucket_of, readable
+from detector.state.keys import MUTES, VERSION, bucket_of, decodable
 
 ANY_RULE = "any"
 
@@ -52,11 +52,11 @@ class Mutes:
     async def of(self, user: str) -> list[Mute]:
         """The user's mutes, expired ones included."""
         rows = await self._rows.scan(MUTES, bucket_of(user), start=f"{user}|", end=f"{user}|~")
-        return [_mute(row) for row in rows if readable(row)]
+        return decodable(rows, _mute)
 
     async def every(self) -> list[Mute]:
         """Every mute, expired ones included."""
-        return [_mute(row) for row in await self._rows.scan_all(MUTES) if readable(row)]
+        return decodable(await self._rows.scan_all(MUTES), _mute)
 
     async def remove(self, user: str, rule: str) -> None:
         """Remove a mute; raises ConflictError where there is none."""

@@ -20,7 +20,7 @@ from detector.ports import (
     Values,
 )
 from detector.state.episodes import Episodes
-from detector.state.keys import META, VERSION
+from detector.state.keys import META, VERSION, decodable
 
 T = TypeVar("T")
 
@@ -140,4 +140,8 @@ def _key(sink: str) -> str:
 
 
 def _body(row: Row | None, kind: type[T]) -> T | None:
-    return msgspec.json.decode(str(row.values["Body"]), type=kind) if row else None
+    """The row's body; None where there is none, and where it was damaged: it is begun anew."""
+    found = decodable(
+        [row] if row else [], lambda r: msgspec.json.decode(str(r.values["Body"]), type=kind)
+    )
+    return found[0] if found else None

@@ -72,7 +72,7 @@ class Windows:
 
     async def users_shown_as(self, name: str) -> list[str]:
         """The keys of the users whose window shows this name; several may share one."""
-        return [r.key for r in await self.every() if name == r.values["AccountDisplayName"]]
+        return [r.key for r in await self.every() if name == r.values.get("AccountDisplayName")]
 
     async def every(self) -> list[Row]:
         """Every row, in order of keys."""
