@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from detector.core import delivery
 from detector.core.episode import Delivery, Episode, Status
-from detector.core.evidence import Evidence
+from detector.core.evidence import Evidence, revisions_until
 from detector.core.instant import MINUTE, SECOND
 from detector.core.policy import SEVERITIES, Policy
 from detector.ports import AlertSink, DeliveryError, Limits, OutcomeUnknownError, Surge
@@ -126,16 +126,18 @@ class Dispatcher:
 
     async def _settle(self, pending: _Pending, report: DispatchReport, *, tried: bool) -> None:
         """Clear the mark when every sink has the newest revision; read again where one was told."""
-        episode: Episode | None = pending.episode
+        episode = pending.episode
         if tried:
-            stored = await self.state.episodes.get(pending.episode.user, pending.episode.number)
-            episode = stored.episode if stored else None
-        if episode is None or not any(delivery.is_owed(sink.name, episode) for sink in self.sinks):
+            stored = await self.state.episodes.get(episode.user, episode.number)
+            if stored is None:
+                await self._forget(pending.mark)
+                return
+            episode = stored.episode
+        if not any(delivery.is_owed(sink.name, episode) for sink in self.sinks):
             await self.state.marks.clear(pending.mark)
             return
         report.pending += 1
-        since = pending.mark.since
-        report.oldest_unsent = min(report.oldest_unsent or since, since)
+        report.oldest_unsent = min(report.oldest_unsent or pending.mark.since, pending.mark.since)
 
     async def _round(
         self, sink: AlertSink, waiting: Sequence[_Pending], now: int, report: DispatchReport
@@ -186,8 +188,7 @@ class Dispatcher:
 
     async def _evidence(self, episode: Episode) -> Evidence | None:
         """The newest there is of the episode as it was read; None where it cannot be read."""
-        frozen = await self.state.evidence.of(episode.episode_id)
-        known = [evidence for evidence in frozen if evidence.revision <= episode.revision]
+        known = revisions_until(await self.state.evidence.of(episode.episode_id), episode.revision)
         return replace(known[-1], revision=episode.revision) if known else None
 
     async def _announce(

@@ -1,46 +1,43 @@
 """Use case 2: whoever changed is judged, and the episode written under the guard of DESIGN §5."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from detector.core.activity import Activity
-from detector.core.episode import (
-    Change,
-    Delivery,
-    Ending,
-    Episode,
-    Judgement,
-    Transition,
-    advance,
-    look_back,
-)
-from detector.core.evidence import Evidence
-from detector.core.freeze import ended, freeze
-from detector.core.instant import HOUR
-from detector.core.policy import Policy
+from detector.core.delivery import is_unsent
+from detector.core.episode import Change, Episode, Judgement, Transition, advance, look_back
+from detector.core.instant import DAY, HOUR, MINUTE
+from detector.core.policy import SEVERITIES, Policy
 from detector.core.rules import Verdict, judge_user
 from detector.core.severity import severity_of
 from detector.core.vocabulary import Vocabulary
 from detector.ports import ConflictError, ForEach, Row, StoreUnavailableError, one_by_one
-from detector.state.episodes import StoredEpisode
-from detector.state.keys import NewerRowError
+from detector.state.episodes import StoredEpisode, row_of, settled_until
+from detector.state.keys import DAYS_KEPT, NewerRowError
 from detector.state.ledger import Loaded
 from detector.state.marks import Mark
 from detector.state.store import State
+
+OUTAGE = 30 * MINUTE
+"""A longer time without a completed round may let activities leave the window unjudged."""
 
 _TRIES = 8
 
 
 @dataclass(slots=True, kw_only=True)
 class EvaluateReport:
-    """What one round did; `windows` are the verdicts on users that are hits."""
+    """What one round did; `windows` are the verdicts on users that are hits.
+
+    `failed` counts, by the error's name, users who could not be judged.
+    """
 
     at: int
     users: int = 0
     hits: int = 0
     windows_changed: int = 0
     newer_rows: int = 0
+    failed: Counter[str] = field(default_factory=Counter[str])
     transitions: Counter[Transition] = field(default_factory=Counter[Transition])
     episodes: list[tuple[Transition, Episode]] = field(
         default_factory=list[tuple[Transition, Episode]]
@@ -64,10 +61,12 @@ class Evaluator:
         """Judge everyone marked at `now`. Reads marks, then data; marks go last."""
         report = EvaluateReport(at=now)
         await self._notice_a_new_policy(now)
+        missed = await self._missed_hours(now)
         by_user: dict[str, list[Mark]] = {}
         for mark in await self.state.marks.pending(now):
             by_user.setdefault(mark.user, []).append(mark)
-        await self.for_each(self._user(u, marks, now, report) for u, marks in by_user.items())
+        users = by_user.items()
+        await self.for_each(self._one(user, of, missed, now, report) for user, of in users)
         await self.state.meta.set_instant("tick", now)
         return report
 
@@ -81,13 +80,36 @@ class Evaluator:
             await self.state.marks.set_dirty(users, now)
         await self.state.meta.set_text("policy", self.policy.fingerprint)
 
-    async def _user(
-        self, user: str, marks: Sequence[Mark], now: int, report: EvaluateReport
+    async def _missed_hours(self, now: int) -> set[int]:
+        """The hours that left the window while no round was completed: nobody has judged them."""
+        last = await self.state.meta.instant("tick") or 0
+        if now - last <= OUTAGE:
+            return set()
+        window = self.policy.time_window
+        first, end = max(last, now - DAYS_KEPT * DAY) - window, now - window
+        return {hour * HOUR for hour in range(first // HOUR, end // HOUR + 1)}
+
+    async def _one(
+        self, user: str, marks: Sequence[Mark], missed: set[int], now: int, report: EvaluateReport
     ) -> None:
-        hours = sorted({mark.hour for mark in marks if mark.hour is not None})
-        newer = 0
+        """What breaks one user's evaluation must not stop the others; its marks stay."""
         try:
-            for hour in hours:
+            await self._user(user, marks, missed, now, report)
+        except StoreUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - such as a row that cannot be decoded
+            report.failed[type(error).__name__] += 1
+
+    async def _user(
+        self, user: str, marks: Sequence[Mark], missed: set[int], now: int, report: EvaluateReport
+    ) -> None:
+        ledger, newer = self.state.ledger, 0
+        hours = {mark.hour for mark in marks if mark.hour is not None}
+        try:
+            if missed:
+                before = await ledger.load(user, min(missed), await ledger.days())
+                hours |= missed & {a.at - a.at % HOUR for a in before.activities}
+            for hour in sorted(hours):
                 newer += await self._look_back(user, hour, now, report)
             loaded = await self._judge(user, now, report)
         except NewerRowError:
@@ -95,7 +117,7 @@ class Evaluator:
             return
         report.users += 1
         report.newer_rows += newer + loaded.newer_rows
-        await self.state.ledger.compact(loaded, self.vocabulary, self.policy.fingerprint)
+        await ledger.compact(loaded, self.vocabulary, self.policy.fingerprint)
         if newer + loaded.newer_rows == 0:
             for mark in marks:
                 await self.state.marks.clear(mark)
@@ -116,7 +138,7 @@ class Evaluator:
             verdict = judge_user(activities, at, self.policy, self.vocabulary)
             if loaded.newer_rows and not verdict.is_hit:
                 return loaded  # what cannot be read may be what keeps the episode open
-            since = _unresolved_since(latest)
+            since = settled_until(history, at)
             judgement = self.judgement(user, [a for a in activities if a.at > since], at)
             change = advance(latest.episode if latest else None, judgement)
             try:
@@ -124,9 +146,9 @@ class Evaluator:
                 await self._after(user, verdict, change, latest, window, report)
             except ConflictError:
                 continue
+            await self._ask_to_send(history, change, at)
             return loaded
-        message = f"user {user}: the episode changed under {_TRIES} evaluations in a row"
-        raise StoreUnavailableError(message)
+        raise StoreUnavailableError(f"user {user}: the episode changed under {_TRIES} evaluations")
 
     async def _look_back(self, user: str, hour: int, now: int, report: EvaluateReport) -> int:
         """Judge late data at the last activity of the hour it touched; returns unreadable rows."""
@@ -137,16 +159,17 @@ class Evaluator:
             ends = [a.at for a in loaded.activities if hour <= a.at < hour + HOUR]
             if not ends:
                 return loaded.newer_rows
-            judgement = self.judgement(user, loaded.activities, max(ends), bounded=True)
+            since = settled_until(history, max(ends))
+            unsettled = [a for a in loaded.activities if a.at > since]
+            judgement = self.judgement(user, unsettled, max(ends), bounded=True)
             change = look_back([s.episode for s in history], judgement, now)
-            read = _row_of(change, history)
             try:
+                read = row_of(change[0].number, history) if change else None
                 await self._write(change, judgement, read, report)
             except ConflictError:
                 continue
             return loaded.newer_rows
-        message = f"user {user}: the episode changed under {_TRIES} look backs in a row"
-        raise StoreUnavailableError(message)
+        raise StoreUnavailableError(f"user {user}: the episode changed under {_TRIES} look backs")
 
     def judgement(
         self, user: str, activities: Sequence[Activity], at: int, *, bounded: bool = False
@@ -173,37 +196,33 @@ class Evaluator:
         read: StoredEpisode | None,
         report: EvaluateReport,
     ) -> None:
-        """Freeze the evidence, write the episode under its guard, then ask for it to be sent.
-
-        Evidence comes first, so that no revision is ever without; and again after the guard, so
-        that it is the winner's where several prepared the same revision.
-        """
+        """Write the episode under its guard; evidence of what is to be told is there before."""
         if change is None:
             return
         episode, transition = change
-        evidence = None
         if transition is not None:
-            evidence = await self._evidence(episode, transition, judgement)
-        if evidence is not None:
-            await self.state.evidence.prepare(evidence)
+            episode = await self.state.evidence.freeze_next(
+                episode, transition, judgement, self.policy, self.vocabulary
+            )
         await self.state.episodes.write(episode, read)
-        if evidence is not None:
-            await self.state.evidence.freeze(evidence)
-        if _is_unsent(episode, self.sinks):
-            await self.state.marks.set_outbox(episode.user, episode.number, judgement.verdict.at)
         if transition is not None:
             report.transitions[transition] += 1
             report.episodes.append((transition, episode))
 
-    async def _evidence(
-        self, episode: Episode, transition: Transition, judgement: Judgement
-    ) -> Evidence | None:
-        """The window as it is; where it is empty, the last evidence, closed."""
-        evidence = freeze(episode, transition, judgement, self.policy, self.vocabulary)
-        if evidence is not None:
-            return evidence
-        frozen = await self.state.evidence.of(episode.episode_id)
-        return ended(frozen[-1], episode) if frozen else None
+    async def _ask_to_send(
+        self, history: Sequence[StoredEpisode], change: Change | None, now: int
+    ) -> None:
+        """Mark what a sink has yet to be told, also where a crash came after an earlier write."""
+        episodes = {stored.episode.number: stored.episode for stored in history}
+        if change is not None:
+            episodes[change[0].number] = change[0]
+        news = change[0] if change and change[1] else None
+        least = SEVERITIES.index(self.policy.minimum_severity)
+        for episode in episodes.values():
+            grave = SEVERITIES.index(episode.severity) >= least
+            unsent = any(is_unsent(sink, episode) for sink in self.sinks)
+            if unsent and (grave or episode.deliveries or episode is news):
+                await self.state.marks.set_outbox(episode.user, episode.number, now)
 
     async def _after(
         self,
@@ -225,23 +244,3 @@ class Evaluator:
         if verdict.is_hit:
             report.hits += 1
             report.windows.append((user, verdict))
-
-
-def _unresolved_since(latest: StoredEpisode | None) -> int:
-    """What a person has resolved is settled: only later activities make a new episode."""
-    if latest is None or latest.episode.ending is not Ending.RESOLVED:
-        return -(1 << 62)
-    return latest.episode.closed_at
-
-
-def _row_of(change: Change | None, history: Sequence[StoredEpisode]) -> StoredEpisode | None:
-    """The row a change follows from: its own, else the latest."""
-    if change is None or not history:
-        return None
-    same = [s for s in history if s.episode.number == change[0].number]
-    return same[0] if same else history[-1]
-
-
-def _is_unsent(episode: Episode, sinks: Iterable[str]) -> bool:
-    deliveries: Mapping[str, Delivery] = episode.deliveries
-    return any(deliveries.get(sink, Delivery()).sent_revision < episode.revision for sink in sinks)

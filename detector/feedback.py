@@ -19,6 +19,9 @@ BENIGN = frozenset({"falsePositive", "informationalExpectedActivity"})
 EVERY = 10 * MINUTE
 """How often people's classifications are read back."""
 
+LOOK_AGAIN_AFTER = 5 * MINUTE
+"""By then the close has been written."""
+
 _ASKED_FOR = 7 * DAY
 """How long after its end an episode's incident is still asked about."""
 
@@ -82,7 +85,10 @@ async def _take(
     now: int,
     report: FeedbackReport,
 ) -> None:
-    """Close the episode; mute first, so that a crash between the two is repaired by the next."""
+    """Close the episode; mute first, so that a crash between the two is repaired by the next.
+
+    The mark is for what a clock ahead of ours has stamped later than the close.
+    """
     episode = stored.episode
     if resolution.classification in BENIGN:
         known = {m.rule: m.expires_at for m in await state.mutes.of(episode.user)}
@@ -104,6 +110,7 @@ async def _take(
         revision=episode.revision,
         classification=resolution.classification or "resolved",
     )
+    await state.marks.set_due(episode.user, now + LOOK_AGAIN_AFTER, now)
     try:
         await state.episodes.write(resolved, stored)
     except ConflictError:

@@ -3,11 +3,13 @@
 A row that is gone already was removed by a round that overlaps with this one.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from detector.core.instant import DAY, HOUR, format_instant
 from detector.ports import ConflictError, Row
+from detector.state.episodes import StoredEpisode
 from detector.state.evidence import KEPT
 from detector.state.keys import (
     DAYS_KEPT,
@@ -49,7 +51,11 @@ async def housekeep(state: State, now: int) -> HousekeepReport:
                 dropped += 1
     cutoff = now - now % DAY - DAYS_KEPT * DAY
     await state.meta.set_instant("cutoff", max(cutoff, published or cutoff))
-    purged = await _purge_windows(state, now) + await _purge_episodes(state, now)
+    episodes = await state.episodes.every()
+    # A write that arrives after its host died leaves an open episode that no mark leads to.
+    still_open = {stored.episode.user for stored in episodes if stored.episode.is_open}
+    await state.marks.set_dirty(sorted(still_open), now)
+    purged = await _purge_windows(state, now) + await _purge_episodes(state, episodes, now)
     purged += await _purge_dead_letters(state, now) + await _purge_mutes(state, now)
     judged_by = [row for table in _JUDGED_BY for row in await state.rows.scan_all(table)]
     newer = sum(not readable(row) for row in judged_by)
@@ -63,9 +69,9 @@ async def _purge_windows(state: State, now: int) -> int:
     return len(old)
 
 
-async def _purge_episodes(state: State, now: int) -> int:
+async def _purge_episodes(state: State, episodes: Sequence[StoredEpisode], now: int) -> int:
     purged = 0
-    for stored in await state.episodes.every():
+    for stored in episodes:
         if not stored.episode.is_open and stored.episode.closed_at < now - KEPT:
             with suppress(ConflictError):
                 await state.episodes.delete(stored)

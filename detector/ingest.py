@@ -5,13 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from detector.core.activity import Activity, Rejected, user_of
-from detector.core.instant import DAY
+from detector.core.instant import DAY, HOUR
 from detector.core.policy import Policy
 from detector.core.reading import Reading
 from detector.core.vocabulary import Vocabulary
 from detector.state.keys import DAYS_KEPT
 from detector.state.segment import cut
 from detector.state.store import State
+
+SOON = HOUR
+"""What leaves the window within this time is judged like what has left it: a round may be late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,7 @@ async def ingest(
         if len(kept) < len(reading.activities)
         else []
     )
-    late = [a for a in kept if a.at <= now - policy.time_window]
+    late = [a for a in kept if a.at <= now - policy.time_window + SOON]
     await state.ledger.append(cut(kept), vocabulary, policy.fingerprint)
     await state.dead_letters.add([*reading.rejected, *map(_too_old, old)], now)
     users = frozenset({user_of(session) for session in {a.session for a in kept}})

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from detector import telemetry
+from detector.core.evidence import revisions_until
 from detector.core.instant import MINUTE, SECOND, format_instant
 from detector.core.reading import Message
 from detector.feedback import EVERY, feedback
@@ -108,12 +109,15 @@ class Service:
         """The page of an episode, None where there is none."""
         if not _EPISODE_ID.fullmatch(episode_id):
             return None
-        revisions = await self.detector.state.evidence.of(episode_id)
-        if not revisions:
+        state = self.detector.state
+        prepared = await state.evidence.of(episode_id)
+        if not prepared:
             return None
+        stored = await state.episodes.get(prepared[0].user, prepared[0].number)
+        newest = stored.episode.revision if stored else prepared[-1].revision
         from detector.page import render_page
 
-        return render_page(revisions, rendered_at=self.clock())
+        return render_page(revisions_until(prepared, newest), rendered_at=self.clock())
 
     async def housekeep(self) -> None:
         """Drop old days and what has expired."""

@@ -51,6 +51,8 @@ def evaluated(report: EvaluateReport, *, backlog: int, seconds: float) -> Line:
         "closed": moved[Transition.CLOSED],
         "reopened": moved[Transition.REOPENED],
         "windows_changed": report.windows_changed,
+        "failed": sum(report.failed.values()),
+        "errors": dict(report.failed),
         "backlog": backlog,
         "seconds": round(seconds, 3),
     }

@@ -13,7 +13,7 @@ from detector.core.vocabulary import Vocabulary
 from detector.dispatch import Dispatcher
 from detector.evaluate import Evaluator
 from detector.policies import load_policy
-from detector.ports import AlertSink, DeliveryError, Limits, Rows
+from detector.ports import AlertSink, DeliveryError, ForEach, Limits, Rows, one_by_one
 from detector.settings import Settings, SettingsError
 from detector.sources.cloud_app_events import CloudAppEvents
 from detector.state.store import State
@@ -91,6 +91,7 @@ def make_detector(rows: Rows, policy: Policy, sinks: Sequence[AlertSink]) -> Det
         source=source,
         source_vocabulary=Vocabulary(source),
         sinks=tuple(sink.name for sink in sinks),
+        for_each=_for_each(rows),
     )
     return Detector(
         state=state,
@@ -100,6 +101,15 @@ def make_detector(rows: Rows, policy: Policy, sinks: Sequence[AlertSink]) -> Det
         dispatcher=Dispatcher(state=state, policy=policy, sinks=sinks),
         sinks=sinks,
     )
+
+
+def _for_each(rows: Rows) -> ForEach:
+    """SQLite has one writer; requests to the service are made at once."""
+    if isinstance(rows, SqliteRows):
+        return one_by_one
+    from detector.adapters.azure_tables import at_once
+
+    return at_once
 
 
 def make_source(detector: Detector, settings: Settings, *, clocked: bool = False) -> CloudAppEvents:

@@ -23,7 +23,7 @@ from detector.cli.common import (
 )
 from detector.cli.inputs import InputError
 from detector.core.episode import Episode
-from detector.core.evidence import Evidence
+from detector.core.evidence import Evidence, revisions_until
 from detector.core.instant import format_instant
 from detector.core.report import clock_time, first_steps, held, story, title
 from detector.dispatch import held_back
@@ -131,7 +131,8 @@ async def _one(store: str | None, identity: str) -> tuple[Episode, Sequence[Evid
     async with opened(settings_with(store)) as rows:
         state = State(rows)
         stored = await _find(state, identity)
-        revisions = await state.evidence.of(stored.episode.episode_id)
+        prepared = await state.evidence.of(stored.episode.episode_id)
+        revisions = revisions_until(prepared, stored.episode.revision)
         if not revisions:
             raise InputError(f"{identity}: its evidence is no longer kept")
         return stored.episode, revisions

@@ -66,7 +66,7 @@ def show(
     """Show one dead letter: position, reason, size and hash; the body is not kept.
 
     Example:
-      python -m detector deadletters show 0f4e2c…:00000000000000000041|000000
+      python -m detector deadletters show 0f4e2c…:00000000000000000041|000000|9c3b…
     """
     del policy
     found = [letter for letter in run_async(_every(store)) if letter.id == id]

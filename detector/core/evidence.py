@@ -3,6 +3,7 @@
 Only facts: the wording is `core.report`'s and `core.playbook`'s. Instants are ticks.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from detector.core.episode import Transition
@@ -70,10 +71,14 @@ class Counted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Everything an incident and its page say, as facts. Instants are ticks."""
+    """Everything an incident and its page say, as facts. Instants are ticks.
+
+    `follows` is the episode's revision before this one, 0 is none.
+    """
 
     episode_id: str
     revision: int
+    follows: int
     number: int
     user: str
     transition: Transition
@@ -119,3 +124,18 @@ class Evidence:
     searches: tuple[SearchEvidence, ...]
     taken: tuple[Taken, ...]
     truncated: bool
+
+
+def revisions_until(prepared: Iterable[Evidence], revision: int) -> list[Evidence]:
+    """What an episode has been, oldest first, from its newest `revision` back.
+
+    Not all that was prepared became a revision: who prepares it may lose the episode, or die.
+    """
+    known = {evidence.revision: evidence for evidence in prepared}
+    found: list[Evidence] = []
+    while revision > 0:
+        evidence = known.get(revision)
+        if evidence is not None:
+            found.insert(0, evidence)
+        revision = evidence.follows if evidence else revision - 1
+    return found

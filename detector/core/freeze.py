@@ -49,6 +49,7 @@ def freeze(
     return Evidence(
         episode_id=episode.episode_id,
         revision=episode.revision,
+        follows=episode.revision - 1,
         number=episode.number,
         user=episode.user,
         transition=transition,
@@ -102,9 +103,14 @@ def ended(last: Evidence, episode: Episode) -> Evidence:
     return replace(
         last,
         revision=episode.revision,
+        follows=last.revision,
         transition=Transition.CLOSED,
         frozen_at=episode.closed_at,
         closed_at=episode.closed_at,
+        severity=episode.severity,
+        indicator=episode.indicator,
+        gates=episode.gates,
+        source_alone=episode.source_alone,
     )
 
 

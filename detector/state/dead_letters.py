@@ -1,4 +1,7 @@
-"""Dead letters: what could not be read, by its position; a redelivery writes the same row."""
+"""Dead letters: what could not be read, by position and hash; a redelivery writes the same row.
+
+The hash is in the key because a recreated hub begins again at sequence number 0.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -50,7 +53,7 @@ def _partition(source: str) -> str:
 def _upsert(rejected: Rejected, received: str) -> Operation:
     return Operation(
         "upsert",
-        f"{rejected.sequence:020d}|{rejected.index:06d}",
+        f"{rejected.sequence:020d}|{rejected.index:06d}|{rejected.sha256[:16]}",
         {
             "V": VERSION,
             "Reason": rejected.reason,
@@ -64,7 +67,7 @@ def _upsert(rejected: Rejected, received: str) -> Operation:
 
 
 def _letter(row: Row) -> DeadLetter:
-    sequence, index = row.key.split("|")
+    sequence, index, _ = row.key.split("|")
     values = row.values
     size = values["Bytes"]
     rejected = Rejected(

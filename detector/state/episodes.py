@@ -1,10 +1,11 @@
 """Episodes as rows: written only under the etag of the user's latest row, read before the data."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
-from detector.core.episode import Episode
+from detector.core.episode import Ending, Episode
 from detector.core.instant import format_instant
 from detector.core.policy import SEVERITIES
 from detector.ports import Operation, Row, Rows, Transaction
@@ -83,6 +84,22 @@ class Episodes:
         """Remove an expired or forgotten episode, if it is unchanged; else ConflictError."""
         operation = Operation("delete", stored.row.key, etag=stored.row.etag)
         await self._rows.submit(Transaction(EPISODES, stored.row.partition, [operation]))
+
+
+def row_of(number: int, history: Sequence[StoredEpisode]) -> StoredEpisode | None:
+    """The row that a write of this number follows from: its own, else the latest."""
+    same = [stored for stored in history if stored.episode.number == number]
+    return next(iter([*same, *history[-1:]]), None)
+
+
+def settled_until(history: Iterable[StoredEpisode], at: int) -> int:
+    """What a person has resolved until `at` is settled: only later activities are news."""
+    ends = [
+        stored.episode.closed_at
+        for stored in history
+        if stored.episode.ending is Ending.RESOLVED and stored.episode.closed_at <= at
+    ]
+    return max(ends, default=-(1 << 62))
 
 
 def _values(episode: Episode) -> dict[str, str | int]:

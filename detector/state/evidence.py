@@ -1,14 +1,16 @@
 """Frozen evidence: one row per revision of an episode, at most 256 KiB, kept 90 days."""
 
 import zlib
-from contextlib import suppress
 from dataclasses import replace
-from typing import Literal
 
 import msgspec
 
-from detector.core.evidence import Evidence
+from detector.core.episode import Episode, Judgement, Transition
+from detector.core.evidence import Evidence, revisions_until
+from detector.core.freeze import ended, freeze
 from detector.core.instant import DAY, format_instant
+from detector.core.policy import Policy
+from detector.core.vocabulary import Vocabulary
 from detector.ports import ConflictError, Operation, Row, Rows, Transaction, Values
 from detector.state.keys import EVIDENCE, VERSION, bucket_of, decodable
 
@@ -26,28 +28,50 @@ class EvidenceStore:
         """Keep the rows."""
         self._rows = rows
 
-    async def prepare(self, evidence: Evidence) -> None:
-        """Write a revision that may come to nothing; one that is there already stays."""
-        with suppress(ConflictError):
-            await self._write("insert", evidence)
+    async def freeze(self, evidence: Evidence) -> bool:
+        """Write a revision; False, and nothing is written, where there is other evidence of it.
 
-    async def freeze(self, evidence: Evidence) -> None:
-        """Write a revision; the same one again changes nothing that matters."""
-        await self._write("upsert", evidence)
-
-    async def _write(self, kind: Literal["insert", "upsert"], evidence: Evidence) -> None:
+        So no evaluation ever changes what another may send.
+        """
         values: Values = {
             "V": VERSION,
             "FrozenAt": format_instant(evidence.frozen_at),
             "ExpiresAt": format_instant(evidence.frozen_at + KEPT),
             "Data": _fit(evidence),
         }
-        key = f"{evidence.episode_id}|{evidence.revision:06d}"
-        operation = Operation(kind, key, values)
-        await self._rows.submit(Transaction(EVIDENCE, bucket_of(evidence.episode_id), [operation]))
+        operation = Operation("insert", f"{evidence.episode_id}|{evidence.revision:06d}", values)
+        bucket = bucket_of(evidence.episode_id)
+        try:
+            await self._rows.submit(Transaction(EVIDENCE, bucket, [operation]))
+        except ConflictError:
+            there = await self._rows.get(EVIDENCE, bucket, operation.key)
+            return there is not None and there.values == values
+        return True
+
+    async def freeze_next(
+        self,
+        episode: Episode,
+        transition: Transition,
+        judgement: Judgement,
+        policy: Policy,
+        vocabulary: Vocabulary,
+    ) -> Episode:
+        """The episode under a revision whose evidence is its own: what a loser froze is left.
+
+        Where the window is empty, the last evidence is closed.
+        """
+        before = episode.revision - 1
+        while True:
+            evidence = freeze(episode, transition, judgement, policy, vocabulary)
+            if evidence is None:
+                known = revisions_until(await self.of(episode.episode_id), before)
+                evidence = ended(known[-1], episode) if known else None
+            if evidence is None or await self.freeze(replace(evidence, follows=before)):
+                return episode
+            episode = replace(episode, revision=episode.revision + 1)
 
     async def of(self, episode_id: str) -> list[Evidence]:
-        """Every revision of an episode that was frozen, oldest first."""
+        """All that was frozen of an episode, by revision: `revisions_until` says what counts."""
         rows = await self._rows.scan(
             EVIDENCE, bucket_of(episode_id), start=f"{episode_id}|", end=f"{episode_id}|~"
         )

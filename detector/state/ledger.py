@@ -54,9 +54,10 @@ class Loaded:
 class Ledger:
     """Appends and reads segments. It never changes a row and never asks what is there."""
 
-    def __init__(self, rows: Rows) -> None:
-        """Keep the rows."""
+    def __init__(self, rows: Rows, *, merge_from: int = MERGE_FROM) -> None:
+        """Keep the rows; `merge_from` segments of one level of one user-hour are merged."""
         self._rows = rows
+        self._merge_from = merge_from
 
     async def append(
         self, segments: Iterable[Segment], vocabulary: Vocabulary, fingerprint: str
@@ -130,7 +131,7 @@ class Ledger:
         finds a source gone, fails, and takes its write back with it.
         """
         replaced = 0
-        for sources in _worth_merging(loaded.stored):
+        for sources in _worth_merging(loaded.stored, self._merge_from):
             merged = merge([s.segment for s in sources])
             if len(merged.data) > _LARGEST_ROW:
                 continue
@@ -153,7 +154,7 @@ class Ledger:
         await self._rows.drop(table)
 
 
-def _worth_merging(stored: Sequence[Stored]) -> list[list[Stored]]:
+def _worth_merging(stored: Sequence[Stored], merge_from: int) -> list[list[Stored]]:
     groups: dict[tuple[str, str], list[Stored]] = {}
     for item in stored:
         if item.segment.level < _HIGHEST_LEVEL:
@@ -168,7 +169,7 @@ def _worth_merging(stored: Sequence[Stored]) -> list[list[Stored]]:
             if size > _LARGEST_ROW or len(batch) == _MOST_MERGED:
                 break
             batch.append(item)
-        if len(batch) >= MERGE_FROM:
+        if len(batch) >= merge_from:
             chosen.append(batch)
     return chosen
 

@@ -53,8 +53,11 @@ class Marks:
         await self._set([(DUE, f"{tick_key(at)}|{user}")], now)
 
     async def set_outbox(self, user: str, number: int, now: int) -> None:
-        """Mark an episode that has something to send."""
-        await self._set([(OUTBOX, f"{user}|{number:06d}")], now)
+        """Mark an episode that has something to send; it keeps the time since which it waits."""
+        key = f"{user}|{number:06d}"
+        before = await self._rows.get(MARKS, OUTBOX, key)
+        waiting = decodable([before] if before else [], _mark)
+        await self._set([(OUTBOX, key)], waiting[0].since if waiting else now)
 
     async def _set(self, keys: Iterable[tuple[str, str]], now: int) -> None:
         values: Values = {"V": VERSION, "Since": format_instant(now)}

@@ -5,7 +5,7 @@ from detector.state.attempts import Attempts
 from detector.state.dead_letters import DeadLetters
 from detector.state.episodes import Episodes
 from detector.state.evidence import EvidenceStore
-from detector.state.ledger import Ledger
+from detector.state.ledger import MERGE_FROM, Ledger
 from detector.state.marks import Marks
 from detector.state.meta import Meta
 from detector.state.mutes import Mutes
@@ -16,10 +16,10 @@ from detector.state.windows import Windows
 class State:
     """What the use cases see of the store."""
 
-    def __init__(self, rows: Rows) -> None:
-        """Everything over the same rows."""
+    def __init__(self, rows: Rows, *, merge_from: int = MERGE_FROM) -> None:
+        """Everything over the same rows; `merge_from` is the ledger's."""
         self.rows = rows
-        self.ledger = Ledger(rows)
+        self.ledger = Ledger(rows, merge_from=merge_from)
         self.marks = Marks(rows)
         self.episodes = Episodes(rows)
         self.outbox = Outbox(rows, self.episodes)

@@ -143,17 +143,13 @@ class TestEvidence:
         assert await state.evidence.of(first.episode_id) == [first, second, tenth]
         assert await state.evidence.of("0" * 32) == []
 
-    async def test_a_preparation_never_replaces_what_is_there(self, state: State) -> None:
+    async def test_evidence_is_never_replaced(self, state: State) -> None:
         evidence = frozen(views(41))
-        await state.evidence.prepare(evidence)
-        await state.evidence.prepare(replace(evidence, total_actions=1))
+        assert await state.evidence.freeze(evidence)
+        assert not await state.evidence.freeze(replace(evidence, total_actions=2))
+        assert await state.evidence.freeze(evidence), "its own, as after a lost answer"
+
         assert await state.evidence.of(evidence.episode_id) == [evidence]
-
-        await state.evidence.freeze(replace(evidence, total_actions=2))
-        await state.evidence.prepare(evidence)
-
-        (kept,) = await state.evidence.of(evidence.episode_id)
-        assert kept.total_actions == 2
 
     async def test_evidence_tells_when_it_expires(self, state: State) -> None:
         evidence = frozen(views(41))

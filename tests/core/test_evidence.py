@@ -6,7 +6,7 @@ import pytest
 
 from detector.core.activity import Context, without_texts
 from detector.core.episode import Ending, Transition, advance, close
-from detector.core.evidence import Counted, Taken
+from detector.core.evidence import Counted, Taken, revisions_until
 from detector.core.freeze import (
     MOST_MINUTES,
     MOST_PAGES,
@@ -262,3 +262,14 @@ def test_a_saturated_window_says_so_and_shows_no_hashes() -> None:
     assert found.truncated
     assert (found.pages, found.spaces) == (counted(Kept=1), counted(KEPT=1))
     assert found.unique_pages == 42
+
+
+def test_what_a_loser_prepared_is_not_a_revision() -> None:
+    first = frozen(views(41))
+    lost = replace(first, revision=2, follows=1, total_actions=7)
+    third = replace(first, revision=3, follows=1)
+    ahead = replace(first, revision=4, follows=3)
+
+    assert revisions_until([first, lost, third, ahead], 3) == [first, third]
+    assert revisions_until([first, lost], 3) == [first, lost]  # the third cannot be read
+    assert revisions_until([lost], 0) == []

@@ -120,6 +120,8 @@ def only_mark(worker: Worker, store: Path, *, ago: int) -> None:
 
     async def work(state: State) -> None:
         (stored,) = await state.episodes.every()
+        for mark in await state.marks.outbox():
+            await state.marks.clear(mark)
         await state.marks.set_outbox(stored.episode.user, stored.episode.number, now() - ago)
 
     in_store(store, work)

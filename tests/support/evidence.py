@@ -79,6 +79,7 @@ SESSION = SessionEvidence(
 HUNTER = Evidence(
     episode_id="0123456789abcdef0123456789abcdef",
     revision=1,
+    follows=0,
     number=1,
     user="fedcba9876543210fedcba9876543210",
     transition=Transition.OPENED,

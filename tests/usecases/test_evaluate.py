@@ -278,3 +278,17 @@ async def test_a_tick_is_remembered(rows: Rows) -> None:
     await ready.evaluate(NOON)
 
     assert await ready.state.meta.instant("tick") == NOON
+
+
+async def test_what_breaks_one_users_evaluation_holds_up_nobody_else(rows: Rows) -> None:
+    ready = host(rows)
+    await ready.ingest([*HIT, *views(41, start=NOON - HOUR, session=BOB)], NOON)
+
+    async def fail() -> None:
+        raise RuntimeError("what nobody has thought of")
+
+    shared = 8  # requests before the first user
+    report = await host(Overtaken(rows, shared, fail)).evaluate(NOON)
+
+    assert (report.users, report.hits, report.failed) == (1, 1, {"RuntimeError": 1})
+    assert len(await ready.state.marks.pending(NOON)) == 1

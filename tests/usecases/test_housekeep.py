@@ -179,3 +179,17 @@ async def test_an_open_episode_stays_however_old(rows: Rows) -> None:
     await housekeep(ready.state, NOON + 200 * DAY)
 
     assert [episode.user for episode in await ready.episodes()] == [user_of(ALICE)]
+
+
+async def test_an_open_episode_that_no_mark_leads_to_is_judged_again(rows: Rows) -> None:
+    """Its host may have died between writing it and marking its user."""
+    ready = host(rows)
+    await ready.ingest(views(41), NOON)
+    await ready.evaluate(NOON)
+    for mark in await ready.state.marks.pending(NOON + 2 * DAY):
+        await ready.state.marks.clear(mark)
+
+    await housekeep(ready.state, NOON + 2 * DAY)
+    await ready.evaluate(NOON + 2 * DAY)
+
+    assert [episode.is_open for episode in await ready.episodes()] == [False]

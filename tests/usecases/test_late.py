@@ -4,7 +4,7 @@ import pytest
 
 from detector.core.activity import user_of
 from detector.core.episode import Ending, Transition, close
-from detector.core.instant import DAY, HOUR, MINUTE
+from detector.core.instant import DAY, HOUR, MINUTE, SECOND
 from detector.ports import Rows
 from tests.support.activities import ALICE, NOON, activity, views
 from tests.support.hosts import USER, Host, host
@@ -144,14 +144,16 @@ async def test_late_data_again_changes_nothing(rows: Rows) -> None:
     assert await ready.episodes() == before
 
 
-async def test_the_edge_of_the_window_is_late(rows: Rows) -> None:
+async def test_what_leaves_the_window_within_an_hour_is_late(rows: Rows) -> None:
+    """The round that would judge it live may come too late."""
     ready = host(rows)
+    edge = NOON - DAY + HOUR
 
-    report = await ready.ingest([activity(NOON - DAY), activity(NOON - DAY + 1)], NOON)
+    report = await ready.ingest([activity(edge), activity(edge + 1)], NOON)
 
     marks = await ready.state.marks.pending(NOON)
     assert report.late == 1
-    assert sorted(m.hour for m in marks if m.hour is not None) == [NOON - DAY]
+    assert sorted(m.hour for m in marks if m.hour is not None) == [edge]
 
 
 @pytest.mark.parametrize("resolved", [False, True])
@@ -168,3 +170,20 @@ async def test_a_live_hit_and_late_data_are_one_users_story(rows: Rows, resolved
     episodes = await ready.episodes()
     assert [e.number for e in episodes] == ([1, 2] if resolved else [1])
     assert episodes[-1].is_open
+
+
+@pytest.mark.parametrize("asleep", [30 * MINUTE, 3 * DAY], ids=["between two rounds", "an outage"])
+async def test_what_left_the_window_while_nobody_judged_is_looked_back_at(
+    rows: Rows, asleep: int
+) -> None:
+    ready = host(rows)
+    await ready.evaluate(NOON)
+    hit = views(41, start=NOON - DAY + HOUR + MINUTE, every=SECOND)
+    report = await ready.ingest(hit, NOON)
+
+    await ready.evaluate(NOON + asleep)
+
+    (episode,) = await ready.episodes()
+    assert report.late == 0
+    assert episode.first_activity == hit[0].at
+    assert episode.is_open == (asleep < HOUR)
