@@ -9,13 +9,17 @@ from detector.adapters.azure_tables import open_tables
 from detector.adapters.sqlite import SqliteRows
 from detector.ports import Rows
 from detector.state.store import State
+from tests.simulation.rows import SimulatedRows, Tables
 
 
-@pytest.fixture(params=["sqlite", "azurite"])
+@pytest.fixture(params=["sqlite", "simulated", "azurite"])
 def open_rows(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Rows]:
     """Opens one empty store, as often as a test wants: each opening is like another host."""
     if request.param == "sqlite":
         return lambda: SqliteRows(tmp_path / "state.db")
+    if request.param == "simulated":
+        tables = Tables()
+        return lambda: SimulatedRows(tables, page=3)
     account: str = request.getfixturevalue("azurite_account")
     return lambda: open_tables(account)
 
