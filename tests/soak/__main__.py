@@ -9,6 +9,7 @@ import dataclasses
 import sys
 import tempfile
 from contextlib import ExitStack
+from pathlib import Path
 
 from tests.soak.plan import Plan
 from tests.soak.run import Report, StuckError, soak
@@ -24,9 +25,11 @@ def main() -> int:
     parser.add_argument("--kills-at-least", type=int, default=6)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, help="give up after so long")
+    parser.add_argument("--folder", type=Path, help="keep the logs and the hub here")
     options = parser.parse_args()
     with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="soak-"))
+        folder = str(options.folder or stack.enter_context(tempfile.TemporaryDirectory()))
+        Path(folder).mkdir(parents=True, exist_ok=True)
         state = ""
         if options.store == "azurite":
             state = stack.enter_context(running_azurite()).connection_string()
@@ -34,15 +37,13 @@ def main() -> int:
             folder=folder,
             seed=options.seed,
             events=options.events,
-            users=options.users or max(20, options.events // 1_500),
+            users=options.users or max(12, options.events // 1_500),
             store="azure" if state else f"sqlite:{folder}/state.db",
             state=state,
         )
-        minutes = options.minutes or 5 + options.events / 10_000
+        minutes = 5 + options.events / 10_000 if options.minutes is None else options.minutes
         try:
-            report = soak(
-                plan, kills=options.kills_at_least, seconds=60 * minutes, progress=show
-            )
+            report = soak(plan, kills=options.kills_at_least, seconds=60 * minutes, progress=show)
         except (StuckError, ValueError) as error:
             print(f"soak: {error}", file=sys.stderr)
             return 2

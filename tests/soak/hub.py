@@ -15,7 +15,8 @@ SOURCE = "soak.example.com/cloudappevents"
 _SCHEMA = """
 CREATE TABLE messages (partition INTEGER, sequence INTEGER, enqueued INTEGER, body BLOB,
   PRIMARY KEY (partition, sequence)) WITHOUT ROWID;
-CREATE TABLE partitions (partition INTEGER PRIMARY KEY, owner TEXT, checkpoint INTEGER, most INTEGER);
+CREATE TABLE partitions (partition INTEGER PRIMARY KEY, owner TEXT, checkpoint INTEGER,
+  most INTEGER);
 """
 
 
@@ -71,9 +72,7 @@ class Hub:
 
     def is_drained(self) -> bool:
         """Whether every checkpoint is behind the last message."""
-        query = (
-            "SELECT count(*) FROM messages NATURAL JOIN partitions WHERE sequence >= checkpoint"
-        )
+        query = "SELECT count(*) FROM messages NATURAL JOIN partitions WHERE sequence >= checkpoint"
         return int(self._database.execute(query).fetchone()[0]) == 0
 
     def close(self) -> None:

@@ -30,9 +30,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     state: str = ""
     graph: str = ""
     partitions: int = 4
-    batch: int = 20
-    trouble: float = 0.005
-    tick_seconds: float = 0.5
+    batch: int = 40
+    trouble: float = 0.001
+    tick_seconds: float = 1.0
 
     def path(self, name: str) -> Path:
         """A file of the soak."""

@@ -40,6 +40,10 @@ class Log:
         """Append one line."""
         self._file.write(json.dumps(line).encode() + b"\n")
 
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
 
 def settings_of(plan: Plan) -> Settings:
     """The settings under which the product runs."""
@@ -70,7 +74,9 @@ async def work(plan: Plan, service: Service, name: str, log: Log, rng: random.Ra
             await asyncio.sleep(0.05)
             position = hub.checkpoint(partition)
             while hub.owner(partition) == name or rng.random() < STUBBORN:
-                batch = hub.read(partition, position, rng.randrange(1, plan.batch + 1))
+                batch = hub.read(
+                    partition, position, rng.randrange(plan.batch // 2, plan.batch + 1)
+                )
                 if not batch:
                     break
                 await take(service, batch, log)

@@ -57,9 +57,7 @@ class Counts:
     episodes: int
 
 
-async def referee(
-    rows: Rows, truth: Truth, active: Active, now: int
-) -> tuple[Verdict, Counts]:
+async def referee(rows: Rows, truth: Truth, active: Active, now: int) -> tuple[Verdict, Counts]:
     """Judge the store at `now`; `active` answers for the sink."""
     stored, segments = await _stored(rows)
     dead = await _dead(rows)
@@ -84,9 +82,7 @@ async def referee(
         revisions_unsent=sum(map(_is_unsent, episodes)),
         incidents_not_one=sum(active(marker(e.episode_id)) != 1 for e in episodes),
     )
-    counts = Counts(
-        events=produced, rows=segments, dead=len(truth.dead), episodes=len(truth.hits)
-    )
+    counts = Counts(events=produced, rows=segments, dead=len(truth.dead), episodes=len(truth.hits))
     return verdict, counts
 
 
