@@ -1,9 +1,10 @@
 """The detector as a host runs it: batches in, ticks, a clock and log lines around the use cases."""
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from detector import telemetry
 from detector.core.evidence import revisions_until
@@ -28,6 +29,9 @@ TIMER_IS_DEAD_AFTER = 5 * MINUTE
 SILENT_AFTER = 6 * 60 * MINUTE
 """A source without events for this long is a fault, not peace."""
 
+JUDGING_SECONDS = 20.0
+"""How long a batch may wait for that: the host ends it, and gives it again, after minutes."""
+
 UNSENT_FOR = 60 * MINUTE
 
 _EPISODE_ID = re.compile(r"[0-9a-f]{32}")
@@ -41,6 +45,8 @@ class Service:
     source: CloudAppEvents
     clock: Callable[[], int]
     log: Callable[[Line], None]
+    judging_seconds: float = JUDGING_SECONDS
+    _judging: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def ingest(self, messages: Sequence[Message]) -> None:
         """Take one batch of one partition. Raises StoreUnavailableError: give it again.
@@ -77,10 +83,17 @@ class Service:
         self.log(line)
 
     async def _judge_instead_of_the_timer(self) -> None:
+        """The batch is written: whatever fails here, or takes too long, is the next tick's.
+
+        One partition judges at a time; what a round has judged stays judged when it is cut off.
+        """
+        if self._judging.locked():
+            return
         try:
-            await self.tick()
-        except StoreUnavailableError as error:
-            self.log({"event": "unavailable", "reason": str(error)})
+            async with self._judging, asyncio.timeout(self.judging_seconds):
+                await self.tick()
+        except (StoreUnavailableError, TimeoutError) as error:
+            self.log({"event": "unavailable", "reason": str(error) or "judging took too long"})
 
     async def tick(self) -> None:
         """Evaluate, then dispatch. Raises StoreUnavailableError; the next tick takes over."""
