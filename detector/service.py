@@ -19,7 +19,7 @@ from detector.sources.cloud_app_events import CloudAppEvents
 from detector.state.keys import VERSION
 from detector.state.meta import SourceState
 from detector.telemetry import Line
-from detector.wiring import Detector, make_detector, make_sinks, make_source, open_rows
+from detector.wiring import Detector, make_detector, make_sinks, make_source, open_bodies, open_rows
 
 TIMER_IS_DEAD_AFTER = 5 * MINUTE
 """Timers on Flex have died silently: then ingest judges, until the timer's mark moves again."""
@@ -207,5 +207,5 @@ def make_service(*, clock: Callable[[], int], log: Callable[[Line], None]) -> Se
     settings = read_settings()
     policy = load_policy(settings.policy, settings.policy_overrides)
     rows = open_rows(settings.store, settings)
-    detector = make_detector(rows, policy, make_sinks(settings))
+    detector = make_detector(rows, policy, make_sinks(settings), open_bodies(settings))
     return Service(detector=detector, source=make_source(detector, settings), clock=clock, log=log)

@@ -1,6 +1,6 @@
 """The bundle of everything that is kept, over one `Rows`."""
 
-from detector.ports import Rows
+from detector.ports import Bodies, Rows
 from detector.state.attempts import Attempts
 from detector.state.dead_letters import DeadLetters
 from detector.state.episodes import Episodes
@@ -16,8 +16,8 @@ from detector.state.windows import Windows
 class State:
     """What the use cases see of the store."""
 
-    def __init__(self, rows: Rows) -> None:
-        """Everything over the same rows."""
+    def __init__(self, rows: Rows, bodies: Bodies | None = None) -> None:
+        """Everything over the same rows; `bodies` are kept where the operator asks for them."""
         self.rows = rows
         self.ledger = Ledger(rows)
         self.marks = Marks(rows)
@@ -27,5 +27,5 @@ class State:
         self.windows = Windows(rows)
         self.mutes = Mutes(rows)
         self.attempts = Attempts(rows)
-        self.dead_letters = DeadLetters(rows)
+        self.dead_letters = DeadLetters(rows, bodies)
         self.meta = Meta(rows)
