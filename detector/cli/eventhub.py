@@ -83,6 +83,7 @@ async def run_hub(
             source=make_source(detector, settings),
             clock=_now,
             log=lambda _: None,
+            host=f"{_now()}",
         )
         try:
             described = await describe(address)
