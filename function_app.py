@@ -19,8 +19,11 @@ app = func.FunctionApp()
 _LOG = logging.getLogger("detector")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_BATCH_SECONDS = 240
-"""Below the host's functionTimeout: a timed-out batch would be checkpointed, that is, lost."""
+_LAST_RESORT_SECONDS = 480
+"""Below the host's functionTimeout: a timed-out batch would be checkpointed, that is, lost.
+
+A batch gives up by itself after half of this (detector.isolate).
+"""
 
 _PRINCIPAL = "X-MS-CLIENT-PRINCIPAL-ID"
 _PAGE_HEADERS = {
@@ -82,7 +85,7 @@ def _ticks(moment: datetime | None) -> int:
 async def ingest(events: List[func.EventHubEvent]) -> None:
     """Events into counters. What it raises, the host retries for ever; nothing else is lost."""
     if events:
-        async with asyncio.timeout(_BATCH_SECONDS):
+        async with asyncio.timeout(_LAST_RESORT_SECONDS):
             await _service().ingest(_messages(events))
 
 

@@ -99,7 +99,9 @@ async def latencies(seconds: int, tick: float, folder: Path) -> list[float]:
         rows = SqliteRows(folder / "state.db")
         detector = make_detector(rows, load_policy("recommended"), [sink])
         source = make_source(detector, Settings())
-        service = Service(detector=detector, source=source, clock=now, log=lambda _: None)
+        service = Service(
+            detector=detector, source=source, clock=now, log=lambda _: None, host="one"
+        )
         await asyncio.gather(stream(service, decisive, seconds), ticks(service, tick, seconds))
         await sink.close()
         await rows.close()

@@ -29,10 +29,11 @@ _TRIES = 8
 class EvaluateReport:
     """What one round did; `windows` are the verdicts on users that are hits.
 
-    `failed` counts, by the error's name, users who could not be judged.
+    `ended` are those it reached; `failed`, by the error's name, those it could not judge.
     """
 
     at: int
+    ended: int = 0
     users: int = 0
     hits: int = 0
     windows_changed: int = 0
@@ -67,6 +68,8 @@ class Evaluator:
             by_user.setdefault(mark.user, []).append(mark)
         users = by_user.items()
         await self.for_each(self._one(user, of, missed, now, report) for user, of in users)
+        if report.ended == len(users):
+            await self.state.meta.set_instant("judged", now)
         await self.state.meta.set_instant("tick", now)
         return report
 
@@ -81,8 +84,8 @@ class Evaluator:
         await self.state.meta.set_text("policy", self.policy.fingerprint)
 
     async def _missed_hours(self, now: int) -> set[int]:
-        """The hours that left the window while no round was completed: nobody has judged them."""
-        last = await self.state.meta.instant("tick") or 0
+        """The hours that left the window while no round reached everyone: nobody judged them."""
+        last = await self.state.meta.instant("judged") or 0
         if now - last <= OUTAGE:
             return set()
         window = self.policy.time_window
@@ -97,8 +100,9 @@ class Evaluator:
             await self._user(user, marks, missed, now, report)
         except StoreUnavailableError:
             raise
-        except Exception as error:  # noqa: BLE001 - such as a row that cannot be decoded
+        except Exception as error:  # noqa: BLE001 - its data makes the code raise
             report.failed[type(error).__name__] += 1
+        report.ended += 1
 
     async def _user(
         self, user: str, marks: Sequence[Mark], missed: set[int], now: int, report: EvaluateReport

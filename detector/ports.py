@@ -124,6 +124,30 @@ class Rows(Protocol):
         ...
 
 
+class Bodies(Protocol):
+    """Raw bodies of dead letters, kept only where the operator asks for them.
+
+    Names are hashes and digits, with slashes between. Every method but `close` raises
+    StoreUnavailableError where the keeper may do it later (429, 5xx, no answer).
+    """
+
+    async def put(self, bodies: Mapping[str, bytes]) -> Mapping[str, str]:
+        """Keep bodies by name; returns those that will never be taken, each with why."""
+        ...
+
+    async def get(self, name: str) -> bytes | None:
+        """The body, or None."""
+        ...
+
+    async def delete(self, name: str) -> None:
+        """Remove one; one that is not there is fine, and so is one that may not be removed."""
+        ...
+
+    async def close(self) -> None:
+        """Give back what is held open."""
+        ...
+
+
 class DeliveryError(Exception):
     """The sink did not take it, and certainly created nothing more than `progress` says."""
 

@@ -3,48 +3,48 @@
 import asyncio
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from detector import telemetry
 from detector.core.evidence import revisions_until
-from detector.core.instant import MINUTE, SECOND, format_instant
+from detector.core.instant import MINUTE
 from detector.core.reading import Message
 from detector.feedback import EVERY, feedback
+from detector.health import TIMER_IS_DEAD_AFTER, begun, examine
 from detector.housekeep import housekeep
 from detector.ingest import ingest
 from detector.isolate import take_apart
 from detector.policies import load_policy
-from detector.ports import StoreUnavailableError
+from detector.ports import ForEach, StoreUnavailableError
+from detector.progress import progress
 from detector.settings import read_settings
 from detector.sources.cloud_app_events import CloudAppEvents
-from detector.state.keys import VERSION
-from detector.state.meta import SourceState
 from detector.telemetry import Line
-from detector.wiring import Detector, make_detector, make_sinks, make_source, open_rows
-
-TIMER_IS_DEAD_AFTER = 5 * MINUTE
-"""Timers on Flex have died silently: then ingest judges, until the timer's mark moves again."""
-
-SILENT_AFTER = 6 * 60 * MINUTE
-"""A source without events for this long is a fault, not peace."""
+from detector.wiring import Detector, make_detector, make_sinks, make_source, open_bodies, open_rows
 
 JUDGING_SECONDS = 20.0
-"""How long a batch may wait for that: the host ends it, and gives it again, after minutes."""
+"""For judging in ingest: the batch is written, and its partition waits meanwhile."""
 
-UNSENT_FOR = 60 * MINUTE
+EVALUATE_SECONDS = 240.0
+"""For one round of judging; what is left is the next one's.
+
+The host stops a function after ten minutes, and everything else in its worker with it.
+"""
 
 _EPISODE_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """`clock` gives ticks; `log` takes one structured line."""
+    """`clock` gives ticks; `log` takes one structured line; `host` is no other process's name."""
 
     detector: Detector
     source: CloudAppEvents
     clock: Callable[[], int]
     log: Callable[[Line], None]
+    host: str
     judging_seconds: float = JUDGING_SECONDS
     _judging: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -55,9 +55,13 @@ class Service:
         """
         if not messages:
             return
-        await take_apart(messages, self._take, self.detector.state, self.clock())
-        tick = await self.detector.state.meta.instant("tick")
-        if tick is not None and self.clock() - tick > TIMER_IS_DEAD_AFTER:
+        state = self.detector.state
+        taken_out = await take_apart(messages, self._take, state, self.clock(), host=self.host)
+        if taken_out:
+            self.log(telemetry.taken_out(taken_out, partition=messages[0].source))
+        tick = await state.meta.instant("tick")
+        heard = await begun(state, self.clock()) if tick is None else tick
+        if self.clock() - heard > TIMER_IS_DEAD_AFTER:
             await self._judge_instead_of_the_timer()
 
     async def _take(self, messages: Sequence[Message]) -> None:
@@ -69,15 +73,20 @@ class Service:
             reading, state=state, policy=policy, vocabulary=self.detector.vocabulary, now=now
         )
         before = await state.meta.source(messages[0].source)
-        after = _progress(before, messages, now)
-        after = replace(after, late=after.late + report.late, skewed=after.skewed + report.skewed)
+        after = progress(before, messages, now)
+        after = replace(
+            after,
+            late=after.late + report.late,
+            skewed=after.skewed + report.skewed,
+            rejected=after.rejected + report.rejected,
+        )
         await state.meta.set_source(after)
         line = telemetry.ingested(
             report,
             partition=messages[0].source,
             messages=len(messages),
             gaps=after.gaps - before.gaps,
-            lag=now - after.last_enqueued_at,
+            lag=now - max(m.enqueued or now for m in messages),
             seconds=time.perf_counter() - started,
         )
         self.log(line)
@@ -91,18 +100,21 @@ class Service:
             return
         try:
             async with self._judging, asyncio.timeout(self.judging_seconds):
-                await self.tick()
-        except (StoreUnavailableError, TimeoutError) as error:
-            self.log({"event": "unavailable", "reason": str(error) or "judging took too long"})
+                await self.tick(self.judging_seconds / 2)
+        except StoreUnavailableError as error:
+            self.log({"event": "unavailable", "reason": str(error)})
+        except Exception as error:  # noqa: BLE001 - the next tick meets it again, and may fail
+            self.log({"event": "unavailable", "reason": type(error).__name__})
 
-    async def tick(self) -> None:
-        """Evaluate, then dispatch. Raises StoreUnavailableError; the next tick takes over."""
+    async def tick(self, seconds: float = EVALUATE_SECONDS) -> None:
+        """Evaluate for a while, then dispatch. Raises StoreUnavailableError; the next goes on."""
         started = time.perf_counter()
         now = self.clock()
         state = self.detector.state
-        if await state.meta.instant("born") is None:
-            await state.meta.set_instant("born", now)
-        report = await self.detector.evaluator.evaluate(now)
+        await begun(state, now)
+        judge = self.detector.evaluator
+        each = partial(_each, judge.for_each, seconds)
+        report = await replace(judge, for_each=each).evaluate(now)
         for line in telemetry.windows(report, self.detector.policy):
             self.log(line)
         for transition, episode in report.episodes:
@@ -136,88 +148,39 @@ class Service:
         """Drop old days and what has expired."""
         started = time.perf_counter()
         report = await housekeep(self.detector.state, self.clock())
-        await self.detector.state.meta.set_text("newer_rows", str(report.newer_schema_rows))
+        state = self.detector.state
+        await state.meta.set_text("newer_rows", str(report.newer_schema_rows))
+        letters = len(await state.dead_letters.every())
+        await state.meta.set_text("dead_letters", str(letters))
         self.log(telemetry.housekept(report, seconds=time.perf_counter() - started))
 
     async def health(self) -> tuple[int, Line]:
         """200, or 503 with what is wrong in `faults`.
 
-        A store that does not answer, a dead timer, a silent source, an alert unsent for an hour,
-        rows of a newer version.
+        A store that does not answer, a dead timer, silence, changes that are not judged, an alert
+        unsent for an hour, rows of a newer version.
         """
+        detector = self.detector
         try:
-            document = await self._health()
+            document = await examine(
+                detector.state, detector.dispatcher, detector.policy, self.clock()
+            )
         except StoreUnavailableError as error:
             return 503, {"status": "unhealthy", "faults": [f"store: {error}"]}
         return (503 if document["faults"] else 200), document
 
-    async def _health(self) -> Line:
-        now = self.clock()
-        state = self.detector.state
-        tick, born = await state.meta.instant("tick"), await state.meta.instant("born")
-        unsent, marks = await self.detector.dispatcher.unsent(now), await state.marks.pending(now)
-        sources = await state.meta.sources()
-        counted = await state.meta.text("newer_rows") or ""
-        newer = int(counted) if counted.isdecimal() else 0
-        faults = [
-            f"{s.source}: no event for {_seconds(now - s.received_at):,} s"
-            for s in sources
-            if now - s.received_at > SILENT_AFTER
-        ]
-        if tick is not None and now - tick > TIMER_IS_DEAD_AFTER:
-            faults.append(f"timer: last evaluation {_seconds(now - tick):,} s ago")
-        unsent_for = now - unsent[0].since if unsent else 0
-        if unsent_for > UNSENT_FOR:
-            faults.append(f"alerts: the oldest is unsent for {_seconds(unsent_for):,} s")
-        if newer:
-            faults.append(f"schema: {newer:,} rows of a newer version than {VERSION}")
-        window = self.detector.policy.time_window
-        return {
-            "status": "unhealthy" if faults else "healthy",
-            "faults": faults,
-            "schema_version": VERSION,
-            "policy": self.detector.policy.fingerprint,
-            "last_evaluation": format_instant(tick) if tick is not None else None,
-            "windows_complete": born is not None and now - born >= window,
-            "dirty_backlog": len(marks),
-            "unsent_alerts": len(unsent),
-            "oldest_unsent_seconds": _seconds(unsent_for),
-            "sources": [_source_line(source, now) for source in sources],
-            "unmapped_actions": dict(list((await state.meta.unmapped()).items())[:20]),
-        }
 
+async def _each(for_each: ForEach, seconds: float, works: Iterable[Awaitable[None]]) -> None:
+    """For each while there is time; what was begun is ended."""
 
-def _progress(before: SourceState, messages: Sequence[Message], now: int) -> SourceState:
-    """The source's state after a batch; a jump of the sequence number is a gap, a fall is not.
+    def in_time() -> Iterator[Awaitable[None]]:
+        end = time.perf_counter() + seconds
+        for work in works:
+            yield work
+            if time.perf_counter() > end:
+                return
 
-    Redelivery and a recreated hub begin lower; they lose nothing.
-    """
-    first, last = messages[0].sequence, messages[-1].sequence
-    known = before.last_sequence >= 0
-    gap = max(first - before.last_sequence - 1, 0) if known else 0
-    enqueued = max((m.enqueued for m in messages if m.enqueued is not None), default=0)
-    return replace(
-        before,
-        last_sequence=last,
-        last_enqueued_at=enqueued,
-        received_at=now,
-        gaps=before.gaps + gap,
-    )
-
-
-def _source_line(source: SourceState, now: int) -> Line:
-    return {
-        "source": source.source,
-        "last_event_age_seconds": _seconds(now - source.last_enqueued_at),
-        "received_seconds_ago": _seconds(now - source.received_at),
-        "late": source.late,
-        "skewed": source.skewed,
-        "missing_messages": source.gaps,
-    }
-
-
-def _seconds(ticks: int) -> int:
-    return round(ticks / SECOND)
+    await for_each(in_time())
 
 
 def make_service(*, clock: Callable[[], int], log: Callable[[Line], None]) -> Service:
@@ -225,5 +188,11 @@ def make_service(*, clock: Callable[[], int], log: Callable[[Line], None]) -> Se
     settings = read_settings()
     policy = load_policy(settings.policy, settings.policy_overrides)
     rows = open_rows(settings.store, settings)
-    detector = make_detector(rows, policy, make_sinks(settings))
-    return Service(detector=detector, source=make_source(detector, settings), clock=clock, log=log)
+    detector = make_detector(rows, policy, make_sinks(settings), open_bodies(settings))
+    return Service(
+        detector=detector,
+        source=make_source(detector, settings),
+        clock=clock,
+        log=log,
+        host=f"{clock()}",
+    )

@@ -39,6 +39,14 @@ def ingested(
     }
 
 
+def taken_out(messages: int, *, partition: str) -> Line:
+    """Messages that could not be taken with their batch, nor alone: counted as rejected."""
+    none = IngestReport(
+        records=messages, activities=0, rejected=messages, ignored=0, late=0, too_old=0, skewed=0
+    )
+    return ingested(none, partition=partition, messages=0, gaps=0, lag=0, seconds=0)
+
+
 def evaluated(report: EvaluateReport, *, backlog: int, seconds: float) -> Line:
     """One round of evaluate; `backlog` are the marks that are left."""
     moved = report.transitions

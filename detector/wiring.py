@@ -13,7 +13,7 @@ from detector.core.vocabulary import Vocabulary
 from detector.dispatch import Dispatcher
 from detector.evaluate import Evaluator
 from detector.policies import load_policy
-from detector.ports import AlertSink, DeliveryError, ForEach, Limits, Rows, one_by_one
+from detector.ports import AlertSink, Bodies, DeliveryError, ForEach, Limits, Rows, one_by_one
 from detector.settings import Settings, SettingsError
 from detector.sources.cloud_app_events import CloudAppEvents
 from detector.state.store import State
@@ -63,6 +63,38 @@ async def opened(settings: Settings) -> AsyncGenerator[Rows]:
         await rows.close()
 
 
+def open_bodies(settings: Settings) -> Bodies | None:
+    """Where raw bodies of dead letters go: `file:PATH`, a container, or None: nowhere.
+
+    Raises SettingsError for anything else.
+    """
+    kind, _, path = settings.dead_letter_bodies.partition(":")
+    if not kind:
+        return None
+    if kind == "file" and path:
+        from detector.adapters.folder_bodies import FolderBodies
+
+        return FolderBodies(Path(path))
+    from detector.adapters.blob_bodies import open_container
+
+    try:
+        return open_container(settings.dead_letter_bodies)
+    except ValueError as error:
+        message = f"DETECTOR_DEAD_LETTER_BODIES: {error}"
+        raise SettingsError(message) from error
+
+
+@asynccontextmanager
+async def bodies_opened(settings: Settings) -> AsyncGenerator[Bodies | None]:
+    """The settings' bodies, closed at the end."""
+    bodies = open_bodies(settings)
+    try:
+        yield bodies
+    finally:
+        if bodies is not None:
+            await bodies.close()
+
+
 @asynccontextmanager
 async def closing(sinks: Sequence[AlertSink]) -> AsyncGenerator[None]:
     """Close the sinks at the end."""
@@ -79,9 +111,11 @@ async def scrub(rows: Rows) -> None:
         await rows.vacuum()
 
 
-def make_detector(rows: Rows, policy: Policy, sinks: Sequence[AlertSink]) -> Detector:
+def make_detector(
+    rows: Rows, policy: Policy, sinks: Sequence[AlertSink], bodies: Bodies | None = None
+) -> Detector:
     """Wire the use cases over one store."""
-    state = State(rows)
+    state = State(rows, bodies)
     vocabulary = Vocabulary(policy)
     source = load_policy("source")
     evaluator = Evaluator(

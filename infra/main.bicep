@@ -76,6 +76,9 @@ param operatorPrincipalId string = ''
 @description('What operatorPrincipalId is.')
 param operatorPrincipalType 'User' | 'Group' | 'ServicePrincipal' = 'Group'
 
+@description('Raw bodies of records that could not be read are kept for 30 days, searches in them unmasked.')
+param keepDeadLetterBodies bool = false
+
 @description('State and hub cannot be deleted by accident.')
 param deleteLock bool = false
 
@@ -126,6 +129,7 @@ module resources 'resources.bicep' = {
     evidenceReaderGroupIds: evidenceReaderGroupIds
     operatorPrincipalId: operatorPrincipalId
     operatorPrincipalType: operatorPrincipalType
+    keepDeadLetterBodies: keepDeadLetterBodies
     deleteLock: deleteLock
     hub: hub
     app: app

@@ -69,6 +69,9 @@ param operatorPrincipalId string = ''
 @description('What operatorPrincipalId is.')
 param operatorPrincipalType 'User' | 'Group' | 'ServicePrincipal' = 'Group'
 
+@description('Raw bodies of records that could not be read are kept for 30 days, searches in them unmasked.')
+param keepDeadLetterBodies bool = false
+
 @description('State and hub cannot be deleted by accident.')
 param deleteLock bool = false
 
@@ -133,7 +136,7 @@ var settings = {
   DETECTOR_CLOUD: incidents.?cloud ?? 'global'
   DETECTOR_CREATES_PER_HOUR: string(incidents.?createsPerHour ?? 1200)
   DETECTOR_CREATES_PER_MINUTE: string(incidents.?createsPerMinute ?? 40)
-  DETECTOR_DEAD_LETTER_BODIES: '${stateStorage.outputs.blobEndpoint}dead-letters'
+  DETECTOR_DEAD_LETTER_BODIES: keepDeadLetterBodies ? '${stateStorage.outputs.blobEndpoint}dead-letters' : ''
   DETECTOR_GRAPH_ALERTS_VERSION: incidents.?graphAlertsVersion ?? 'beta'
   DETECTOR_GRAPH_TIMEOUT_SECONDS: string(incidents.?graphTimeoutSeconds ?? 20)
   DETECTOR_POLICY: policy
@@ -272,6 +275,7 @@ module roles 'modules/roles.bicep' = {
     componentName: monitoring.outputs.name
     operatorPrincipalId: operatorPrincipalId
     operatorPrincipalType: operatorPrincipalType
+    keepsBodies: keepDeadLetterBodies
   }
 }
 

@@ -33,7 +33,7 @@ def test_the_app_imports_with_the_requirements_alone(version: str) -> None:
 
 @pytest.mark.parametrize(
     "package",
-    ["azure-functions", "azure-eventhub", "azure-data-tables", "pydantic", "msgraph-sdk"],
+    ["azure-functions", "azure-eventhub", "azure-data-tables", "azure-storage-blob", "msgraph-sdk"],
 )
 def test_the_requirements_name_and_pin(package: str) -> None:
     assert re.search(rf"^{package}==\d", REQUIREMENTS.read_text(), re.MULTILINE)

@@ -1,7 +1,6 @@
 """`deadletters list`, `deadletters show ID`, `deadletters replay`."""
 
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,19 +18,16 @@ from detector.cli.common import (
     settings_with,
 )
 from detector.cli.inputs import InputError
+from detector.cli.originals import original
 from detector.core.policy import Policy
-from detector.core.reading import Message
 from detector.ingest import ingest
-from detector.settings import Settings, read_hub
+from detector.settings import Settings
+from detector.sources.cloud_app_events import CloudAppEvents
 from detector.state.dead_letters import DeadLetter
 from detector.state.store import State
-from detector.wiring import make_detector, make_source, opened
+from detector.wiring import Detector, bodies_opened, make_detector, make_source, opened
 
 app = typer.Typer(help="What could not be read, and reading it again.", no_args_is_help=True)
-
-
-_NAMESPACE_HUB_PARTITION = 2
-"""Slashes in the source of what came from a hub."""
 
 
 @app.command("list")
@@ -59,20 +55,21 @@ def list_(
 @app.command()
 def show(
     id: Annotated[str, typer.Argument(help="The id that `list` prints.")],  # noqa: A002
+    body: Annotated[bool, typer.Option("--body", help="Also its raw body, if kept.")] = False,
     store: StoreOption = None,
     policy: PolicyOption = None,
     format: FormatOption = Format.TABLE,  # noqa: A002
 ) -> None:
-    """Show one dead letter: position, reason, size and hash; the body is not kept.
+    """Show one dead letter: position, reason, size and hash.
+
+    Its raw body is kept only where DETECTOR_DEAD_LETTER_BODIES says so; a search in it is not
+    masked.
 
     Example:
       python -m detector deadletters show 0f4e2c…:00000000000000000041|000000|9c3b…
     """
     del policy
-    found = [letter for letter in run_async(_every(store)) if letter.id == id]
-    if not found:
-        raise InputError(f"{id}: no such dead letter")
-    row = _row(found[0])
+    row = run_async(_one(store, id, with_body=body))
     if format is Format.JSON:
         print_json(row)
         return
@@ -86,7 +83,7 @@ def replay(
     policy: PolicyOption = None,
     format: FormatOption = Format.TABLE,  # noqa: A002
 ) -> None:
-    """Read every dead letter's original again, from its file or hub, while it is there.
+    """Read every dead letter again: the body that was kept, else its place in file or hub.
 
     What can be read now is ingested and its dead letter removed; the rest stays, with the reason.
 
@@ -110,54 +107,49 @@ async def _every(store: str | None) -> list[DeadLetter]:
         return await State(rows).dead_letters.every()
 
 
+async def _one(store: str | None, identity: str, *, with_body: bool) -> dict[str, str | int]:
+    settings = settings_with(store)
+    async with opened(settings) as rows, bodies_opened(settings) as bodies:
+        letters = State(rows, bodies).dead_letters
+        found = [letter for letter in await letters.every() if letter.id == identity]
+        if not found:
+            raise InputError(f"{identity}: no such dead letter")
+        row = _row(found[0])
+        if with_body:
+            content = await letters.body(found[0])
+            if content is None:
+                raise InputError(f"{identity}: the body is gone, or was never kept")
+            row["content"] = content.decode("utf-8", "backslashreplace")
+        return row
+
+
 async def _replay(settings: Settings, policy: Policy) -> list[tuple[str, str]]:
-    outcomes: list[tuple[str, str]] = []
-    async with opened(settings) as rows:
-        detector = make_detector(rows, policy, [])
+    async with opened(settings) as rows, bodies_opened(settings) as bodies:
+        detector = make_detector(rows, policy, [], bodies)
         source = make_source(detector, settings)
-        for letter in await detector.state.dead_letters.every():
-            message = await _original(letter)
-            if message is None:
-                outcomes.append((letter.id, "the body is gone"))
-                continue
-            reading = source.read([message])
-            if reading.rejected:
-                outcomes.append((letter.id, reading.rejected[0].reason))
-                continue
-            await ingest(
-                reading,
-                state=detector.state,
-                policy=policy,
-                vocabulary=detector.vocabulary,
-                now=time.time_ns() // 100,
-            )
-            await detector.state.dead_letters.delete(letter)
-            outcomes.append((letter.id, "replayed"))
-    return outcomes
+        letters = await detector.state.dead_letters.every()
+        return [(letter.id, await _again(letter, detector, source)) for letter in letters]
 
 
-async def _original(letter: DeadLetter) -> Message | None:
-    """The message by its position in its file or hub, None when it is no longer there."""
-    rejected = letter.rejected
-    path = Path(rejected.source)
-    if path.is_file():
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if number == rejected.sequence:
-                    return Message(line.strip(), rejected.source, number)
-        return None
-    if rejected.source.count("/") != _NAMESPACE_HUB_PARTITION:
-        return None
-    from detector.adapters.event_hub.reader import read_one
-    from detector.cli.eventhub import hub_address
-
-    partition = rejected.source.rpartition("/")[2]
-    group = read_hub().consumer_group
-    found = await read_one(hub_address(None, None), partition, rejected.sequence, group=group)
-    if found is None:
-        return None
-    enqueued = found.enqueued or time.time_ns() // 100
-    return Message(found.body, rejected.source, found.sequence, enqueued)
+async def _again(letter: DeadLetter, detector: Detector, source: CloudAppEvents) -> str:
+    """Read one again; its neighbours in the message were counted then, and are no news."""
+    letters = detector.state.dead_letters
+    message = await original(letter, letters)
+    if message is None:
+        return "the body is gone"
+    reading = source.read([message])
+    still = [r.reason for r in reading.rejected if r.index == letter.rejected.index]
+    if still:
+        return still[0]
+    await ingest(
+        reading,
+        state=detector.state,
+        policy=detector.policy,
+        vocabulary=detector.vocabulary,
+        now=time.time_ns() // 100,
+    )
+    await letters.delete(letter)
+    return "replayed"
 
 
 def _row(letter: DeadLetter) -> dict[str, str | int]:
@@ -172,4 +164,5 @@ def _row(letter: DeadLetter) -> dict[str, str | int]:
         "bytes": rejected.size,
         "sha256": rejected.sha256,
         "received": letter.received_at,
+        "body": letter.body,
     }

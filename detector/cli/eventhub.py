@@ -30,7 +30,7 @@ from detector.core.reading import Message
 from detector.ports import StoreUnavailableError
 from detector.service import Service
 from detector.settings import Settings, read_hub
-from detector.wiring import make_detector, make_sinks, make_source, opened
+from detector.wiring import bodies_opened, make_detector, make_sinks, make_source, opened
 
 _MINUTE_NS = 60_000_000_000
 
@@ -75,13 +75,15 @@ async def run_hub(
     settings: Settings, policy: Policy, address: HubAddress, *, stop_after_idle: float | None
 ) -> None:
     """Consume the hub and tick every minute until a signal, or until it is idle for so long."""
-    async with opened(settings) as rows:
-        detector = make_detector(rows, policy, [ConsoleSink(out), *make_sinks(settings)])
+    async with opened(settings) as rows, bodies_opened(settings) as bodies:
+        sinks = [ConsoleSink(out), *make_sinks(settings)]
+        detector = make_detector(rows, policy, sinks, bodies)
         service = Service(
             detector=detector,
             source=make_source(detector, settings),
             clock=_now,
             log=lambda _: None,
+            host=f"{_now()}",
         )
         try:
             described = await describe(address)

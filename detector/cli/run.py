@@ -34,7 +34,7 @@ from detector.evaluate import EvaluateReport
 from detector.ingest import IngestReport, total
 from detector.replay import Replay
 from detector.settings import Settings
-from detector.wiring import closing, make_detector, make_sinks, make_source, opened
+from detector.wiring import bodies_opened, closing, make_detector, make_sinks, make_source, opened
 
 _LINES = 2_000
 
@@ -96,8 +96,8 @@ async def _run(
         transitions.update(evaluated.transitions)
 
     sinks = [ConsoleSink(console), *make_sinks(settings)]
-    async with opened(settings) as rows, closing(sinks):
-        detector = make_detector(rows, policy, sinks)
+    async with opened(settings) as rows, bodies_opened(settings) as bodies, closing(sinks):
+        detector = make_detector(rows, policy, sinks, bodies)
         source = make_source(detector, settings, clocked=True)
         replay = Replay(
             state=detector.state,

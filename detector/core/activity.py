@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
@@ -57,7 +57,11 @@ class Activity(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """A record that cannot be read: why, and where it stood. It is counted and dead-lettered."""
+    """A record that cannot be read: why, and where it stood. It is counted and dead-lettered.
+
+    `size` and `sha256` are of the record's own bytes, `body`, which is empty where nobody has them
+    any more. `enqueued` is its message's, in ticks, None for a file.
+    """
 
     reason: str
     where: str
@@ -66,6 +70,8 @@ class Rejected:
     index: int
     size: int
     sha256: str
+    enqueued: int | None = None
+    body: bytes = field(default=b"", repr=False, compare=False)
 
 
 def digest(*parts: str, size: int = 16) -> bytes:

@@ -208,7 +208,7 @@ def _note_moment(record: Record, reading: Reading) -> None:
 
 
 def _rejected(reason: str, record: Record | Unreadable, message: Message, index: int) -> Rejected:
-    body = record.body if isinstance(record, Unreadable) else message.body
+    body = record.body if isinstance(record, Unreadable) else slices(message.body)[index]
     source = message.source.encode("utf-8", "replace").decode()  # a file's name may be any bytes
     unit = "line" if message.enqueued is None else "sequence number"
     where = f"{source}, {unit} {message.sequence}, record {index}"
@@ -220,4 +220,6 @@ def _rejected(reason: str, record: Record | Unreadable, message: Message, index:
         index=index,
         size=len(body),
         sha256=sha256(body).hexdigest(),
+        enqueued=message.enqueued,
+        body=body,
     )

@@ -1,5 +1,6 @@
 """Facts about the store itself: clock, last tick, cutoff, sources, unmapped actions."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -15,6 +16,14 @@ T = TypeVar("T")
 
 _FACTS, _SOURCES, _UNMAPPED, _AUDIT = "meta", "sources", "unmapped", "audit"
 
+MOST_UNMAPPED = 200
+"""Names of unmapped actions that are kept; whoever can invent more makes no rows by it."""
+
+OTHER = "other"
+"""What all further names are counted under; no record's action is called so in lower case."""
+
+_LONGEST_ACTION = 100
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceState:
@@ -28,6 +37,8 @@ class SourceState:
     late: int = 0
     skewed: int = 0
     gaps: int = 0
+    rejected: int = 0
+    recreated: int = 0
 
 
 class Meta:
@@ -76,16 +87,22 @@ class Meta:
         """Add to the counts of Atlassian actions that no table of the policy knows.
 
         A count may be low when two hosts add at once: it is a sample for people, not a measure.
+        Beyond MOST_UNMAPPED names the rest is counted as OTHER.
         """
-        writes: list[tuple[str, Operation]] = []
+        if not counts:
+            return
+        known = await self.unmapped()
+        added: Counter[str] = Counter()
         for action, count in sorted(counts.items()):
-            key = digest(action, size=8).hex()
-            row = await self._rows.get(META, _UNMAPPED, key)
-            before = row.values.get("Count") if row else 0
-            total = count + (before if isinstance(before, int) else 0)
-            at = format_instant(now)
-            values: Values = {"V": VERSION, "ActionType": action, "Count": total, "At": at}
-            writes.append((_UNMAPPED, Operation("upsert", key, values)))
+            name = action[:_LONGEST_ACTION]
+            is_kept = name in known or len(known.keys() | added.keys()) < MOST_UNMAPPED
+            added[name if is_kept or name in added else OTHER] += count
+        at = format_instant(now)
+        writes = [
+            (_UNMAPPED, Operation("upsert", digest(name, size=8).hex(), values))
+            for name, count in added.items()
+            for values in [_unmapped(name, count + known.get(name, 0), at)]
+        ]
         await self._rows.submit(*transactions(META, writes))
 
     async def unmapped(self) -> dict[str, int]:
@@ -110,6 +127,10 @@ class Meta:
 def _first(row: Row | None, decode: Callable[[Row], T]) -> T | None:
     """What the row says; None where there is none, or one that this version cannot read."""
     return next(iter(decodable([row] if row else [], decode)), None)
+
+
+def _unmapped(action: str, count: int, at: str) -> Values:
+    return {"V": VERSION, "ActionType": action, "Count": count, "At": at}
 
 
 def _source(row: Row) -> SourceState:

@@ -1,6 +1,6 @@
 """The bundle of everything that is kept, over one `Rows`."""
 
-from detector.ports import Rows
+from detector.ports import Bodies, Rows
 from detector.state.attempts import Attempts
 from detector.state.dead_letters import DeadLetters
 from detector.state.episodes import Episodes
@@ -16,8 +16,13 @@ from detector.state.windows import Windows
 class State:
     """What the use cases see of the store."""
 
-    def __init__(self, rows: Rows, *, merge_from: int = MERGE_FROM) -> None:
-        """Everything over the same rows; `merge_from` is the ledger's."""
+    def __init__(
+        self, rows: Rows, bodies: Bodies | None = None, *, merge_from: int = MERGE_FROM
+    ) -> None:
+        """Everything over the same rows; `bodies` are kept where the operator asks for them.
+
+        `merge_from` is the ledger's.
+        """
         self.rows = rows
         self.ledger = Ledger(rows, merge_from=merge_from)
         self.marks = Marks(rows)
@@ -27,5 +32,5 @@ class State:
         self.windows = Windows(rows)
         self.mutes = Mutes(rows)
         self.attempts = Attempts(rows)
-        self.dead_letters = DeadLetters(rows)
+        self.dead_letters = DeadLetters(rows, bodies)
         self.meta = Meta(rows)

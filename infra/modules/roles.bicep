@@ -29,6 +29,9 @@ param operatorPrincipalId string
 @description('What operatorPrincipalId is.')
 param operatorPrincipalType 'User' | 'Group' | 'ServicePrincipal'
 
+@description('Raw bodies of dead letters are kept; without it nobody gets a role on the blobs of the state.')
+param keepsBodies bool
+
 resource hostAccount 'Microsoft.Storage/storageAccounts@2025-01-01' existing = {
   name: hostAccountName
 }
@@ -80,7 +83,7 @@ resource stateTables 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 }
 
 // Bodies of dead letters.
-resource stateBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+resource stateBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (keepsBodies) {
   name: guid(stateAccount.id, principalId, roleIds.storageBlobDataContributor)
   scope: stateAccount
   properties: {
@@ -115,6 +118,20 @@ resource operatorTables 'Microsoft.Authorization/roleAssignments@2022-04-01' = i
     roleDefinitionId: subscriptionResourceId(
       'Microsoft.Authorization/roleDefinitions',
       roleIds.storageTableDataContributor
+    )
+  }
+}
+
+// To show and to replay them.
+resource operatorBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (keepsBodies && !empty(operatorPrincipalId)) {
+  name: guid(stateAccount.id, operatorPrincipalId, roleIds.storageBlobDataContributor)
+  scope: stateAccount
+  properties: {
+    principalId: operatorPrincipalId
+    principalType: operatorPrincipalType
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roleIds.storageBlobDataContributor
     )
   }
 }

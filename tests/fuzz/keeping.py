@@ -91,7 +91,7 @@ READS: tuple[Callable[[State, str], Awaitable[object]], ...] = (
     lambda s, _: s.meta.instant("tick"),
     lambda s, _: s.meta.text("policy"),
     lambda s, _: s.meta.audit(),
-    lambda s, _: s.attempts.begin(SOURCE, "9"),
+    lambda s, _: s.attempts.begin(SOURCE, "9", "A"),
     lambda s, _: s.outbox.left("defender", LIMITS, NOW),
     lambda s, _: s.outbox.take("defender", LIMITS, NOW),
     lambda s, _: s.outbox.surge("defender", NOW),

@@ -56,7 +56,7 @@ def serving(rows: Rows, clock: Clock) -> Service:
     sinks = [AllSinks(name="defender"), ConsoleSink(Console(file=io.StringIO()))]
     detector = make_detector(rows, EAGER, sinks)
     return Service(
-        detector=detector, source=make_source(detector, Settings()), clock=clock, log=log
+        detector=detector, source=make_source(detector, Settings()), clock=clock, log=log, host="A"
     )
 
 

@@ -51,6 +51,7 @@ async def played(rows: Rows) -> Service:
         source=make_source(detector, Settings()),
         clock=lambda: NOW,
         log=lambda _: None,
+        host="A",
     )
     late = a_search(NOW - 2 * DAY, user=8, name="Late")
     odd = [{**late, "properties": {**late["properties"], "Timestamp": "soon"}}]
@@ -70,7 +71,7 @@ async def played(rows: Rows) -> Service:
     await detector.state.outbox.take("defender", Limits(per_minute=40, per_hour=1_200), NOW)
     surge = await detector.state.outbox.surge("defender", NOW)
     await detector.state.outbox.record_surge("defender", surge, surge)
-    await detector.state.attempts.begin(SOURCE, "9")
+    await detector.state.attempts.begin(SOURCE, "9", "A")
     await detector.state.meta.add_audit("forget", episode.episode.user, 3, NOW)
     return service
 

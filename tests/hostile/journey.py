@@ -73,7 +73,11 @@ class Journey:
         detector = make_detector(self.rows, RECOMMENDED, sinks)
         source = make_source(detector, Settings(tenant_id=self.tenant_id))
         service = Service(
-            detector=detector, source=source, clock=lambda: self.clock.ticks, log=came.log.append
+            detector=detector,
+            source=source,
+            clock=lambda: self.clock.ticks,
+            log=came.log.append,
+            host="A",
         )
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(closing(sinks))

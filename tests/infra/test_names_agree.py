@@ -146,4 +146,15 @@ def test_containers_of_settings_are_created():
 
     assert "containers: ['packages']" in text
     assert "containers: ['dead-letters']" in text
-    assert deployed_settings()["DETECTOR_DEAD_LETTER_BODIES"].endswith("blobEndpoint}dead-letters'")
+    assert "blobEndpoint}dead-letters'" in deployed_settings()["DETECTOR_DEAD_LETTER_BODIES"]
+
+
+def test_raw_bodies_are_kept_only_where_somebody_asks():
+    setting = deployed_settings()["DETECTOR_DEAD_LETTER_BODIES"]
+    roles = of(MODULES / "roles.bicep", "resource")
+
+    assert of(RESOURCES, "param")["keepDeadLetterBodies"].default == "false"
+    assert setting.startswith("keepDeadLetterBodies ? ")
+    assert setting.endswith(" : ''")
+    assert "if (keepsBodies)" in roles["stateBlobs"].rest
+    assert "if (keepsBodies && !empty(operatorPrincipalId))" in roles["operatorBlobs"].rest

@@ -62,7 +62,9 @@ def service_of(plan: Plan, clock: Clock, log: Log, rng: random.Random, trouble: 
     rows = Troubled(open_rows(settings.store, settings), rng, trouble)
     detector = make_detector(rows, load_policy("recommended"), make_sinks(settings))
     source = make_source(detector, settings)
-    return Service(detector=detector, source=source, clock=clock.ticks, log=log)
+    return Service(
+        detector=detector, source=source, clock=clock.ticks, log=log, host=f"{clock.ticks()}"
+    )
 
 
 async def work(plan: Plan, service: Service, name: str, log: Log, rng: random.Random) -> None:

@@ -120,14 +120,16 @@ def test_what_is_wrong_with_others_records_is_not_our_affair(body):
 
 
 def test_a_rejection_in_a_file_says_its_line_and_its_place_in_the_line():
-    body = envelope(record(), record(row(ActionType="")))
+    bad = record(row(ActionType=""))
+    body = envelope(record(), bad)
     reading = source().read(lines(dump(row()), body))
 
     (rejected,) = reading.rejected
 
     assert rejected.where == "day.jsonl, line 2, record 1"
     assert (rejected.source, rejected.sequence, rejected.index) == ("day.jsonl", 2, 1)
-    assert (rejected.size, rejected.sha256) == (len(body), sha256(body).hexdigest())
+    assert (rejected.size, rejected.sha256) == (len(dump(bad)), sha256(dump(bad)).hexdigest())
+    assert rejected.body == dump(bad)
 
 
 def test_a_rejection_in_the_stream_says_its_sequence_number():

@@ -50,6 +50,7 @@ class Host:
             source=make_source(detector, Settings()),
             clock=lambda: self.clock.ticks,
             log=self.lines.append,
+            host="A",
             judging_seconds=judging_seconds,
         )
 
