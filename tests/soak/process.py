@@ -24,7 +24,7 @@ from tests.soak.plan import Clock, Plan
 from tests.soak.trouble import Troubled
 
 GRAPH_SECONDS = 10
-SETTLE_ROUNDS = 30
+SETTLE_ROUNDS = 60
 STUBBORN = 0.3
 """How often a worker takes one batch more of a partition that it has lost."""
 

@@ -33,10 +33,13 @@ class Fault:
 
 @dataclass(slots=True)
 class Faulty:
-    """The running loopback. `faults` are for the next requests, in order; then all goes well."""
+    """The running loopback. `faults` are for the next requests, in order; then all goes well.
+
+    None is for a request that goes well, too.
+    """
 
     url: str = ""
-    faults: list[Fault] = field(default_factory=list[Fault])
+    faults: list[Fault | None] = field(default_factory=list)
     seen: list[str] = field(default_factory=list[str])
 
 
