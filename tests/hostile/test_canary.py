@@ -58,7 +58,7 @@ async def travelled(folder: Path) -> dict[str, str]:
     with LoopbackGraph(clock=clock) as graph, LoopbackLogs(COLUMNS, clock=clock) as logs:
         journey = Journey(
             rows=rows, clock=clock, graph=graph, logs=logs, file=folder / "alerts.jsonl",
-            tenant_id=SHAPED["tenantId"],
+            tenant_id=SHAPED["tenantId"], hours=(12, 14),
         )  # fmt: skip
         at = clock.ticks
         odd = [*canaries.rejects(at), *canaries.others(at), *canaries.a_bystander(at)]
