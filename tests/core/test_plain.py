@@ -1,8 +1,10 @@
 """Untrusted text as it leaves the system."""
 
+import json
+
 import pytest
 
-from detector.core.plain import length, one_line, unmarked
+from detector.core.plain import escaped, length, one_line, unmarked
 
 
 @pytest.mark.parametrize(
@@ -33,3 +35,23 @@ def test_markup_and_links_are_only_text() -> None:
 
     assert not set("<[]`|") & set(shown)
     assert "://" not in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "plain",
+        "Zoë 中文 😀",
+        "\u202ea\u2066",
+        "\x1b[31m\x9b\x7f",
+        "a\u2028b\x85",
+        "\U000e0041",
+        "\ud800",
+    ],
+    ids=ascii,
+)
+def test_json_with_escapes_says_the_same_and_hides_nothing(text: str) -> None:
+    written = escaped(json.dumps({text: [text]}, ensure_ascii=False, indent=1))
+
+    assert json.loads(written) == {text: [text]}
+    assert written.replace("\n", "").isprintable()

@@ -18,14 +18,14 @@ from detector.core.episode import Episode
 from detector.core.evidence import Evidence
 from detector.core.instant import HOUR, MINUTE
 from detector.core.reading import Message
-from detector.ports import Limits, Row, Rows
+from detector.ports import AlertSink, Limits, Row, Rows
 from detector.service import Service
 from detector.settings import Settings
 from detector.state.segment import unpack
 from detector.state.store import State
 from detector.telemetry import Line
 from detector.wiring import closing, make_detector, make_source
-from tests.defender.graph_product import defender_sink
+from tests.defender.graph_product import EVIDENCE_URL, defender_sink
 from tests.loopback.graph import LoopbackGraph
 from tests.loopback.logs import SCOPE, LoopbackLogs
 from tests.support.events import message
@@ -60,16 +60,22 @@ class Journey:
     logs: LoopbackLogs
     file: Path
     tenant_id: str = ""
+    incidents: bool = True
+    hours: Sequence[int] = ()
 
     async def go(self, *batches: Sequence[dict[str, Any]], bodies: Sequence[bytes] = ()) -> Came:
-        """Each batch is ingested and judged in a minute of its own; a day later all is closed."""
+        """Each batch is ingested and judged in a minute of its own, then again after `hours`.
+
+        Without `incidents` only the terminal and the file are told.
+        """
         came, terminal = Came(), io.StringIO()
-        sinks = [
+        sinks: list[AlertSink] = [
             ConsoleSink(Console(file=terminal, width=300)),
-            defender_sink(self.graph, limits=PATIENT),
-            SentinelSink(self._open_stream, evidence_url="https://evidence.example.com"),
             JsonLinesSink(self.file),
         ]
+        if self.incidents:
+            sinks.append(defender_sink(self.graph, limits=PATIENT))
+            sinks.append(SentinelSink(self._open_stream, evidence_url=EVIDENCE_URL))
         detector = make_detector(self.rows, RECOMMENDED, sinks)
         source = make_source(detector, Settings(tenant_id=self.tenant_id))
         service = Service(
@@ -86,7 +92,7 @@ class Journey:
                 self.clock.advance(MINUTE)
                 await service.tick()
             await self._look(service, came)
-            for hours in (12, 14):
+            for hours in self.hours:
                 self.clock.advance(hours * HOUR)
                 await service.tick()
             await service.housekeep()
