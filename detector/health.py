@@ -41,7 +41,7 @@ async def examine(state: State, dispatcher: Dispatcher, policy: Policy, now: int
     sources = await state.meta.sources()
     newer = int(await state.meta.text("newer_rows") or 0)
     unsent_for = now - unsent[0].since if unsent else 0
-    unjudged_for = _waiting(marks, now)
+    unjudged_for = waiting(marks, now)
     faults = [
         *_silence(sources, born, now),
         *_timer(tick, born, now),
@@ -72,6 +72,11 @@ def seconds(ticks: int) -> int:
     return round(ticks / SECOND)
 
 
+def waiting(marks: Sequence[Mark], now: int) -> int:
+    """How long the oldest change has waited; a due mark waits for its time, not for us."""
+    return max((now - mark.since for mark in marks if mark.partition != DUE), default=0)
+
+
 def _silence(sources: Sequence[SourceState], born: int, now: int) -> Iterator[str]:
     if not sources and now - born > SILENT_AFTER:
         yield f"no source has ever been heard of, for {seconds(now - born):,} s"
@@ -90,11 +95,6 @@ def _timer(tick: int | None, born: int, now: int) -> Iterator[str]:
 def _overdue(what: str, ticks: int, limit: int) -> Iterator[str]:
     if ticks > limit:
         yield f"{what} for {seconds(ticks):,} s"
-
-
-def _waiting(marks: Sequence[Mark], now: int) -> int:
-    """How long the oldest change has waited; a due mark waits for its time, not for us."""
-    return max((now - mark.since for mark in marks if mark.partition != DUE), default=0)
 
 
 def _source_line(source: SourceState, now: int) -> Line:

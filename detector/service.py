@@ -12,7 +12,7 @@ from detector.core.evidence import revisions_until
 from detector.core.instant import MINUTE
 from detector.core.reading import Message
 from detector.feedback import EVERY, feedback
-from detector.health import TIMER_IS_DEAD_AFTER, begun, examine
+from detector.health import TIMER_IS_DEAD_AFTER, begun, examine, waiting
 from detector.housekeep import housekeep
 from detector.ingest import ingest
 from detector.isolate import take_apart
@@ -119,9 +119,11 @@ class Service:
             self.log(line)
         for transition, episode in report.episodes:
             self.log(telemetry.episode(transition, episode))
-        backlog = len(await state.marks.pending(now))
+        left = await state.marks.pending(now)
         took = time.perf_counter() - started
-        self.log(telemetry.evaluated(report, backlog=backlog, seconds=took))
+        self.log(
+            telemetry.evaluated(report, backlog=len(left), oldest=waiting(left, now), seconds=took)
+        )
         started = time.perf_counter()
         sent = await self.detector.dispatcher.dispatch(self.clock())
         took = time.perf_counter() - started
@@ -152,7 +154,8 @@ class Service:
         await state.meta.set_text("newer_rows", str(report.newer_schema_rows))
         letters = len(await state.dead_letters.every())
         await state.meta.set_text("dead_letters", str(letters))
-        self.log(telemetry.housekept(report, seconds=time.perf_counter() - started))
+        took = time.perf_counter() - started
+        self.log(telemetry.housekept(report, dead_letters=letters, seconds=took))
 
     async def health(self) -> tuple[int, Line]:
         """200, or 503 with what is wrong in `faults`.

@@ -47,8 +47,8 @@ def taken_out(messages: int, *, partition: str) -> Line:
     return ingested(none, partition=partition, messages=0, gaps=0, lag=0, seconds=0)
 
 
-def evaluated(report: EvaluateReport, *, backlog: int, seconds: float) -> Line:
-    """One round of evaluate; `backlog` are the marks that are left."""
+def evaluated(report: EvaluateReport, *, backlog: int, oldest: int = 0, seconds: float) -> Line:
+    """One round of evaluate; `backlog` are the marks that are left, the oldest so many ticks."""
     moved = report.transitions
     return {
         "event": "evaluated",
@@ -62,6 +62,8 @@ def evaluated(report: EvaluateReport, *, backlog: int, seconds: float) -> Line:
         "failed": sum(report.failed.values()),
         "errors": dict(report.failed),
         "backlog": backlog,
+        "oldest_backlog_seconds": round(oldest / SECOND),
+        "newer_rows": report.newer_rows,
         "seconds": round(seconds, 3),
     }
 
@@ -81,13 +83,14 @@ def dispatched(report: DispatchReport, *, now: int, seconds: float) -> Line:
     }
 
 
-def housekept(report: HousekeepReport, *, seconds: float) -> Line:
-    """One round of housekeeping."""
+def housekept(report: HousekeepReport, *, dead_letters: int = 0, seconds: float) -> Line:
+    """One round of housekeeping; `dead_letters` are those that are left."""
     return {
         "event": "housekept",
         "days_dropped": report.days_dropped,
         "rows_purged": report.rows_purged,
         "newer_schema_rows": report.newer_schema_rows,
+        "dead_letters": dead_letters,
         "seconds": round(seconds, 3),
     }
 

@@ -291,7 +291,7 @@ def test_ingest_leaves_what_it_cannot_judge_to_the_next_tick(
 ) -> None:
     caplog.set_level(logging.INFO, "detector")
 
-    async def down(_: Service) -> None:
+    async def down(*_: object) -> None:
         raise StoreUnavailableError("busy")
 
     in_store(store, lambda state: state.meta.set_instant("tick", now() - HOUR))
