@@ -57,7 +57,7 @@ def inputs(corpus: Sequence[bytes], seed: int) -> Iterator[bytes]:
 
 
 def fuzz(target: Target, *, seconds: float, seed: int) -> Result:
-    """Run the target until an input escapes or the time is over; the corpus is always finished."""
+    """Run the target until an input escapes or the time is over; it ends after the corpus at the earliest."""
     with target.make() as run:
         return _fuzz(target.corpus(), run, seconds, seed)
 
@@ -70,7 +70,7 @@ def _fuzz(corpus: Sequence[bytes], run: Run, seconds: float, seed: int) -> Resul
         slowest = max(slowest, time.process_time() - before)
         if escape is not None:
             return Result(number, time.monotonic() - began, slowest, minimised(run, escape))
-        if number >= len(corpus) and time.monotonic() - began > seconds:
+        if number > len(corpus) and time.monotonic() - began > seconds:
             break
     return Result(number, time.monotonic() - began, slowest, None)
 

@@ -112,7 +112,8 @@ def from_json(body: bytes) -> tuple[str, Row] | None:
 def _shown(name: str, value: Value) -> object:
     if isinstance(value, bytes):
         return {"base64": base64.b64encode(value).decode()}
-    return json.loads(value) if name == "Body" and isinstance(value, str) else value
+    is_json = name == "Body" and isinstance(value, str) and value.startswith("{")
+    return json.loads(str(value)) if is_json else value
 
 
 def _stored(value: object) -> Value:
