@@ -37,7 +37,7 @@ class _WithEpisodes(Product):
 class EpisodeUnguarded(_WithEpisodes):
     """An episode is written whatever its row is now."""
 
-    within = 30
+    within = 20
 
     class episodes(Episodes):  # noqa: N801
         async def write(self, episode: Episode, read: StoredEpisode | None) -> None:
@@ -65,7 +65,7 @@ class NothingWrittenWhereNothingChanged(_WithEpisodes):
 class JudgedInThePast(Product):
     """An evaluation judges at its own clock, though the episode was judged later."""
 
-    within = 100
+    within = 30
 
     class evaluator(Evaluator):  # noqa: N801
         def judgement(
@@ -80,7 +80,7 @@ class JudgedInThePast(Product):
 class DueForgotten(Product):
     """Nobody comes back when the oldest activity leaves the window."""
 
-    within = 10
+    within = 20
 
     def state(self, rows: Rows, merge_from: int) -> State:
         class Forgetful(Marks):
@@ -93,7 +93,7 @@ class DueForgotten(Product):
 class EvidenceOverwritten(Product):
     """Evidence is frozen under a number that a loser may have used, or may still use."""
 
-    within = 60
+    within = 40
 
     def state(self, rows: Rows, merge_from: int) -> State:
         class Overwriting(EvidenceStore):
@@ -110,7 +110,7 @@ class EvidenceOverwritten(Product):
 class FirstEvidenceKept(Product):
     """The evidence of a revision is whoever's froze it first."""
 
-    within = 60
+    within = 80
 
     def state(self, rows: Rows, merge_from: int) -> State:
         class First(EvidenceStore):
@@ -123,6 +123,8 @@ class FirstEvidenceKept(Product):
 
 class WindowUnguarded(Product):
     """The window row is written whatever another evaluation has written since."""
+
+    within = 40
 
     def state(self, rows: Rows, merge_from: int) -> State:
         class Blind(Windows):
@@ -149,7 +151,7 @@ class NobodySweeps(Product):
 class OutageForgotten(Product):
     """What left the window while no round was completed is not looked back at."""
 
-    within = 60
+    within = 80
 
     class evaluator(Evaluator):  # noqa: N801
         async def _missed_hours(self, now: int) -> set[int]:

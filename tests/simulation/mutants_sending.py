@@ -21,8 +21,6 @@ Deliver = Callable[[Evidence, Delivery, int], Awaitable[Delivery]]
 class OutboxMarkFirst(Product):
     """An episode's outbox mark is set before the episode is written, and only then."""
 
-    within = 60
-
     class evaluator(Evaluator):  # noqa: N801
         async def _write(
             self,
@@ -44,7 +42,7 @@ class OutboxMarkFirst(Product):
 class OutboxMarkOnlyOnce(Product):
     """An outbox mark is set after the write, and not again when that has failed."""
 
-    within = 60
+    within = 120
 
     class evaluator(Evaluator):  # noqa: N801
         async def _ask_to_send(self, history: object, change: Change | None, now: int) -> None:
@@ -55,7 +53,7 @@ class OutboxMarkOnlyOnce(Product):
 class SentWithoutLease(Product):
     """A dispatcher sends without having taken the lease."""
 
-    within = 60
+    within = 30
 
     def state(self, rows: Rows, merge_from: int) -> State:
         class NoLease(Outbox):
@@ -93,7 +91,7 @@ class _SinkChanged(Product):
 class SentAgainUnseen(_SinkChanged):
     """An alert with an unknown outcome is sent again without a look at what is there."""
 
-    within = 100
+    within = 40
 
     def changed(self, sink: AlertSink) -> Deliver:
         async def deliver(evidence: Evidence, delivery: Delivery, now: int) -> Delivery:
@@ -105,7 +103,7 @@ class SentAgainUnseen(_SinkChanged):
 class RandomAlertId(_SinkChanged):
     """An alert's marker is new with each try."""
 
-    within = 10
+    within = 40
 
     def changed(self, sink: AlertSink) -> Deliver:
         async def deliver(evidence: Evidence, delivery: Delivery, now: int) -> Delivery:
@@ -117,8 +115,6 @@ class RandomAlertId(_SinkChanged):
 
 class SettledBlindly(Product):
     """What was sent counts as the newest revision, though the episode got worse meanwhile."""
-
-    within = 200
 
     def state(self, rows: Rows, merge_from: int) -> State:
         class Blind(Outbox):

@@ -25,8 +25,6 @@ from tests.simulation.rows import Tables
 class MarkBeforeData(Product):
     """Ingest marks users before their data is acknowledged."""
 
-    within = 60
-
     async def ingest(self, state: State, batch: Batch, now: int) -> None:
         users = sorted({user_of(a.session) for a in batch.reading.activities})
         await state.marks.set_dirty(users, now)
@@ -59,6 +57,7 @@ class CreatedByFirstSequence(Product):
     """Segments are created under (partition, first sequence); one that exists counts as done."""
 
     within = 20
+
     kind = "insert"
 
     async def ingest(self, state: State, batch: Batch, now: int) -> None:
@@ -76,7 +75,7 @@ class ReplacedByFirstSequence(CreatedByFirstSequence):
 class NoLateMarks(Product):
     """What is older than the window is stored and never judged."""
 
-    within = 60
+    within = 40
 
     def state(self, rows: Rows, merge_from: int) -> State:
         class Forgetful(Marks):
@@ -98,7 +97,7 @@ class ErrorsSwallowed(Product):
 class ThreeRetries(Product):
     """The host gives a batch up after three tries."""
 
-    within = 200
+    within = 60
 
     def gives_up(self, tries: int) -> bool:
         return tries >= 3
@@ -107,7 +106,7 @@ class ThreeRetries(Product):
 class MarksClearedBlindly(Product):
     """A mark is deleted whatever has been set since it was read."""
 
-    within = 60
+    within = 120
 
     def state(self, rows: Rows, merge_from: int) -> State:
         class Blind(Marks):
@@ -120,7 +119,7 @@ class MarksClearedBlindly(Product):
 class MarksClearedFirst(Product):
     """An evaluation clears the user's marks before it judges."""
 
-    within = 60
+    within = 20
 
     class evaluator(Evaluator):  # noqa: N801
         async def _user(
@@ -167,7 +166,7 @@ class CompactedInTwoSteps(Product):
 class MergedSortsFirst(Product):
     """A merged segment's key sorts before its sources."""
 
-    within = 100
+    within = 40
 
     def state(self, rows: Rows, merge_from: int) -> State:
         class SortsFirst(Ledger):
