@@ -76,7 +76,7 @@ class Service:
             partition=messages[0].source,
             messages=len(messages),
             gaps=after.gaps - before.gaps,
-            lag=now - _newest(messages),
+            lag=now - after.last_enqueued_at,
             seconds=time.perf_counter() - started,
         )
         self.log(line)
@@ -185,25 +185,19 @@ class Service:
 def _progress(before: SourceState, messages: Sequence[Message], now: int) -> SourceState:
     """The source's state after a batch; a jump of the sequence number is a gap, a fall is not.
 
-    Redelivery, and an owner that has lost the partition and goes on, bring what is known: the
-    highest number stays. A hub made again begins lower, too, but with newer messages.
+    Redelivery and a recreated hub begin lower; they lose nothing.
     """
-    first, last, newest = messages[0].sequence, messages[-1].sequence, _newest(messages)
+    first, last = messages[0].sequence, messages[-1].sequence
     known = before.last_sequence >= 0
-    made_again = last < before.last_sequence and newest > before.last_enqueued_at
     gap = max(first - before.last_sequence - 1, 0) if known else 0
+    enqueued = max((m.enqueued for m in messages if m.enqueued is not None), default=0)
     return replace(
         before,
-        last_sequence=last if made_again else max(last, before.last_sequence),
-        last_enqueued_at=max(newest, before.last_enqueued_at),
+        last_sequence=last,
+        last_enqueued_at=enqueued,
         received_at=now,
         gaps=before.gaps + gap,
     )
-
-
-def _newest(messages: Sequence[Message]) -> int:
-    """When the newest was enqueued, 0 where nobody said."""
-    return max((m.enqueued for m in messages if m.enqueued is not None), default=0)
 
 
 def _source_line(source: SourceState, now: int) -> Line:
