@@ -42,6 +42,7 @@ def main() -> int:
             users=options.users or max(13, options.events // 5_000),
             store="azure" if state else f"sqlite:{folder}/state.db",
             state=state,
+            batch=40 if options.events < 100_000 else 100,  # the kills are further apart, too
         )
         minutes = 5 + options.events / 10_000 if options.minutes is None else options.minutes
         try:
