@@ -19,7 +19,8 @@ from detector.adapters.azure_tables import open_tables
 from detector.adapters.event_hub import producer
 from detector.adapters.event_hub.client import HubAddress, open_producer
 from detector.core.instant import MINUTE
-from detector.service import JUDGING_SECONDS
+from detector.isolate import BATCH_SECONDS
+from detector.service import EVALUATE_SECONDS, JUDGING_SECONDS
 from detector.state.store import State
 from tests.loopback.eventhub import LoopbackHub
 from tests.loopback.graph import LoopbackGraph, wall_clock
@@ -293,7 +294,7 @@ def test_the_function_ends_before_the_host_ends_it(
     send(settings, *a_stream(miner=60, others=0))
     (batch,) = trigger.receive()
     tables.faults = [Fault("never")]
-    monkeypatch.setattr(worker.app, "_BATCH_SECONDS", 0.5)
+    monkeypatch.setattr(worker.app, "_LAST_RESORT_SECONDS", 0.5)
 
     first = trigger.invoke(batch, tries=1)
     monkeypatch.undo()
@@ -337,8 +338,11 @@ def test_host_json_says_what_the_code_relies_on() -> None:
     hubs = host["extensions"]["eventHubs"]
 
     assert "retry" not in host  # it is the function's own, and only for ingest
-    assert JUDGING_SECONDS < function_app._BATCH_SECONDS
-    assert (hours * 60 + minutes) * 60 + seconds >= function_app._BATCH_SECONDS * 2
+    timeout = (hours * 60 + minutes) * 60 + seconds
+    # A batch, then judging for a dead timer, end by themselves; then comes our last resort, and
+    # only then the host's, which checkpoints. The timer has as long to send as it had to judge.
+    assert BATCH_SECONDS + JUDGING_SECONDS < function_app._LAST_RESORT_SECONDS < timeout
+    assert timeout > 2 * EVALUATE_SECONDS
     assert hubs["batchCheckpointFrequency"] == 1
     assert hubs["initialOffsetOptions"] == {"type": "fromStart"}
     assert hubs["maxEventBatchSize"] <= hubs["prefetchCount"]

@@ -6,6 +6,7 @@ could not be run to its end.
 
 import argparse
 import dataclasses
+import signal
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -21,12 +22,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--store", choices=["azurite", "sqlite"], default="azurite")
     parser.add_argument("--events", type=int, default=20_000)
-    parser.add_argument("--users", type=int, help="busy users; default: one for 1,500 events")
+    parser.add_argument("--users", type=int, help="busy users; default: one for 5,000 events")
     parser.add_argument("--kills-at-least", type=int, default=6)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, help="give up after so long")
     parser.add_argument("--folder", type=Path, help="keep the logs and the hub here")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))  # as Ctrl-C: what was started is ended
     with ExitStack() as stack:
         folder = str(options.folder or stack.enter_context(tempfile.TemporaryDirectory()))
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -37,9 +39,10 @@ def main() -> int:
             folder=folder,
             seed=options.seed,
             events=options.events,
-            users=options.users or max(12, options.events // 1_500),
+            users=options.users or max(13, options.events // 5_000),
             store="azure" if state else f"sqlite:{folder}/state.db",
             state=state,
+            batch=40 if options.events < 100_000 else 100,  # the kills are further apart, too
         )
         minutes = 5 + options.events / 10_000 if options.minutes is None else options.minutes
         try:

@@ -125,6 +125,14 @@ async def settle(plan: Plan, service: Service, clock: Clock, log: Log) -> None:
             return
 
 
+async def end_with_the_soak() -> None:
+    """What kills the soak itself must not leave its processes behind."""
+    soak = os.getppid()
+    while os.getppid() == soak:  # noqa: ASYNC110 - nothing tells of a parent that is gone
+        await asyncio.sleep(0.5)
+    os._exit(1)
+
+
 async def main() -> None:
     """Run until killed; settling ends by itself."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -135,6 +143,7 @@ async def main() -> None:
     plan = Plan.load(options.folder)
     clock, rng = Clock(plan.path("clock")), random.Random(f"{plan.seed} {os.getpid()}")
     log = Log(plan.path(f"{options.name}.log"))
+    watch = asyncio.create_task(end_with_the_soak())
     trouble = 0 if options.kind == "settle" else plan.trouble
     service = service_of(plan, clock, log, rng, trouble)
     if options.kind == "worker":
@@ -145,6 +154,7 @@ async def main() -> None:
         while True:
             await tick(service, log)
             await asyncio.sleep(plan.tick_seconds)
+    watch.cancel()
 
 
 if __name__ == "__main__":

@@ -49,12 +49,13 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """How much was looked at."""
+    """How much was looked at; `gaps` are messages that health believes to be missing."""
 
     events: int
     rows: int
     dead: int
     episodes: int
+    gaps: int
 
 
 async def referee(rows: Rows, truth: Truth, active: Active, now: int) -> tuple[Verdict, Counts]:
@@ -72,8 +73,8 @@ async def referee(rows: Rows, truth: Truth, active: Active, now: int) -> tuple[V
         lost=sum(len(facts - found.get(user, set())) for user, facts in truth.facts.items()),
         double=sum(facts.total() - len(facts) for facts in stored.values()),
         strange=sum(len(facts - truth.facts.get(user, set())) for user, facts in found.items()),
-        dead_missing=len(truth.dead - dead),
-        dead_strange=len(dead - truth.dead),
+        dead_missing=len(truth.dead - dead.keys()),
+        dead_strange=dead.total() - len(truth.dead & dead.keys()),
         marks_left=len(left),
         outbox_left=len(outbox),
         windows_wrong=await _windows_wrong(rows, truth, now),
@@ -82,7 +83,13 @@ async def referee(rows: Rows, truth: Truth, active: Active, now: int) -> tuple[V
         revisions_unsent=sum(map(_is_unsent, episodes)),
         incidents_not_one=sum(active(marker(e.episode_id)) != 1 for e in episodes),
     )
-    counts = Counts(events=produced, rows=segments, dead=len(truth.dead), episodes=len(truth.hits))
+    counts = Counts(
+        events=produced,
+        rows=segments,
+        dead=len(truth.dead),
+        episodes=len(truth.hits),
+        gaps=sum(source.gaps for source in await State(rows).meta.sources()),
+    )
     return verdict, counts
 
 
@@ -105,9 +112,9 @@ async def _stored(rows: Rows) -> tuple[dict[str, Counter[Fact]], int]:
     return stored, count
 
 
-async def _dead(rows: Rows) -> set[tuple[int, int, int]]:
+async def _dead(rows: Rows) -> Counter[tuple[int, int, int]]:
     letters = [letter.rejected for letter in await State(rows).dead_letters.every()]
-    return {(_partition(one.source), one.sequence, one.index) for one in letters}
+    return Counter((_partition(one.source), one.sequence, one.index) for one in letters)
 
 
 def _partition(source: str) -> int:

@@ -170,7 +170,7 @@ class Soak:
             ):
                 self.graph.fault(operation, self.rng.choice(_FAULTS))
                 self.sink_faults += 1
-                self.next_fault += self.rng.randrange(2, 6) * max(1, self.plan.users // 12)
+                self.next_fault += self.rng.randrange(2, 6) * max(1, self.plan.users // 30)
 
     def end(self) -> None:
         """Kill what runs; this is no kill that counts."""
