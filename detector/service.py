@@ -153,7 +153,7 @@ class Service:
         if unsent_for > UNSENT_FOR:
             faults.append(f"alerts: the oldest is unsent for {_seconds(unsent_for):,} s")
         if newer:
-            faults.append(f"schema: {newer:,} rows of a newer version than {VERSION}")
+            faults.append(f"schema: {newer:,} rows of a newer version than {VERSION}, or damaged")
         window = self.detector.policy.time_window
         return {
             "status": "unhealthy" if faults else "healthy",
