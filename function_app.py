@@ -5,7 +5,7 @@ import json
 import logging
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any, List
+from typing import Any, List, cast
 
 import azure.functions as func
 
@@ -48,15 +48,26 @@ def _service() -> Service:
 
 
 def _messages(events: List[func.EventHubEvent]) -> list[Message]:
-    """All events of an invocation are of one partition; its metadata is read once, it is slow."""
+    """All events of an invocation are of one partition; its metadata is read once, it is slow.
+
+    What the host leaves out, or sends in a form nobody knows, is `?`, 0 and the present.
+    """
     metadata: Any = events[0].metadata or {}
-    partition: Any = metadata.get("PartitionContext") or {}
+    partition: Any = metadata.get("PartitionContext")
+    known = cast("dict[str, Any]", partition) if isinstance(partition, dict) else {}
     names = ("FullyQualifiedNamespace", "EventHubName", "PartitionId")
-    source = "/".join(str(partition.get(name, "?")) for name in names)
+    source = (
+        "/".join(str(known.get(name, "?")) for name in names).encode("utf-8", "replace").decode()
+    )
     return [
-        Message(event.get_body(), source, event.sequence_number or 0, _ticks(event.enqueued_time))
+        Message(event.get_body(), source, _sequence(event), _ticks(event.enqueued_time))
         for event in events
     ]
+
+
+def _sequence(event: func.EventHubEvent) -> int:
+    number: Any = event.sequence_number
+    return number if isinstance(number, int) and number >= 0 else 0
 
 
 def _ticks(moment: datetime | None) -> int:

@@ -47,7 +47,11 @@ async def examine(state: State, dispatcher: Dispatcher, policy: Policy, now: int
         *_timer(tick, born, now),
         *_overdue("alerts: the oldest is unsent", unsent_for, UNSENT_FOR),
         *_overdue("backlog: the oldest change is not judged", unjudged_for, UNJUDGED_FOR),
-        *([f"schema: {newer:,} rows of a newer version than {VERSION}"] if newer else []),
+        *(
+            [f"schema: {newer:,} rows of a newer version than {VERSION}, or damaged"]
+            if newer
+            else []
+        ),
     ]
     return {
         "status": "unhealthy" if faults else "healthy",

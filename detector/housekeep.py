@@ -13,9 +13,7 @@ from detector.state.episodes import StoredEpisode
 from detector.state.evidence import KEPT
 from detector.state.keys import (
     DAYS_KEPT,
-    EPISODES,
     MARKS,
-    MUTES,
     WINDOWS,
     counters_table,
     readable,
@@ -24,8 +22,8 @@ from detector.state.store import State
 
 _WINDOWS_KEPT = 2 * DAY
 _DEAD_LETTERS_KEPT = 30 * DAY
-_JUDGED_BY = (MARKS, EPISODES, WINDOWS, MUTES)
-"""Tables in which a row of a newer version makes this one leave a user alone."""
+_JUDGED_BY = (MARKS, WINDOWS)
+"""Beside episodes and mutes, where a row of a newer version makes this one leave a user alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +57,7 @@ async def housekeep(state: State, now: int) -> HousekeepReport:
     purged += await _purge_dead_letters(state, now) + await _purge_mutes(state, now)
     judged_by = [row for table in _JUDGED_BY for row in await state.rows.scan_all(table)]
     newer = sum(not readable(row) for row in judged_by)
+    newer += await state.episodes.unreadable() + await state.mutes.unreadable()
     return HousekeepReport(days_dropped=dropped, rows_purged=purged, newer_schema_rows=newer)
 
 

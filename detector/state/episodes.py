@@ -63,6 +63,11 @@ class Episodes:
         stored = decodable(await self._rows.scan_all(EPISODES), _stored)
         return sorted(stored, key=lambda s: (-s.episode.opened_at, s.episode.user))
 
+    async def unreadable(self) -> int:
+        """How many rows this version cannot read, newer or damaged: their users are left alone."""
+        rows = await self._rows.scan_all(EPISODES)
+        return len(rows) - len(decodable(rows, _stored))
+
     async def write(self, episode: Episode, read: StoredEpisode | None) -> None:
         """Write the episode if `read`, the row it follows from, is unchanged; else ConflictError.
 

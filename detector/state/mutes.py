@@ -58,6 +58,11 @@ class Mutes:
         """Every mute, expired ones included."""
         return decodable(await self._rows.scan_all(MUTES), _mute)
 
+    async def unreadable(self) -> int:
+        """How many rows this version cannot read: they hold nothing back."""
+        rows = await self._rows.scan_all(MUTES)
+        return len(rows) - len(decodable(rows, _mute))
+
     async def remove(self, user: str, rule: str) -> None:
         """Remove a mute; raises ConflictError where there is none."""
         operation = Operation("delete", f"{user}|{rule}")

@@ -8,6 +8,8 @@ from random import Random
 LONGEST = 1 << 16
 """Bytes of one input: most flaws need few."""
 
+_MOST_NESTED = 300
+
 TOKENS: tuple[str, ...] = (
     "null", "true", "0", "-1", "1.5", "{}", "[]", '""', '" "', "[[]]", '{"a":{}}',
     "1e999", "-1e999", "1e-999", "NaN", "-Infinity", "9" * 20, "-" + "9" * 20, "9" * 40,
@@ -51,7 +53,9 @@ def mutated(corpus: Sequence[bytes], random: Random) -> bytes:
 
 @lru_cache(256)
 def _tree(body: bytes) -> list[Tree] | None:
-    """The JSON tree of a body, in a list of its own; None where it is not JSON."""
+    """The JSON tree of a body, in a list of its own; None where it is not JSON, or too deep."""
+    if body.count(b"[") + body.count(b"{") > _MOST_NESTED:
+        return None
     try:
         return [json.loads(body, object_pairs_hook=Object)]
     except (ValueError, RecursionError):

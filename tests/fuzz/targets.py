@@ -1,6 +1,6 @@
 """Every parser of the product, and every text that leaves it, as something that must not raise."""
 
-from tests.fuzz import keeping, living, reading, samples, telling
+from tests.fuzz import hosted, keeping, living, reading, samples, telling
 from tests.fuzz.engine import Target
 
 TARGETS = {
@@ -18,6 +18,7 @@ TARGETS = {
         Target("policy", keeping.policy_samples, keeping.policies),
         Target("settings", keeping.setting_samples, keeping.settings),
         Target("texts", telling.text_samples, telling.texts),
+        Target("metadata", hosted.metadata_samples, hosted.metadata),
         Target("service", samples.bodies, living.service),
     )
 }

@@ -219,7 +219,7 @@ def test_on_sqlite_all_is_stored_told_and_harmless(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store = tmp_path / "state.db"
-    travelled = travel(tmp_path, SqliteRows(store), is_azurite=False)
+    travelled = travel(tmp_path, SqliteRows(store, durable=False), is_azurite=False)
     command = Command(store, monkeypatch, capsys)
 
     for holds in (*STORED, *HARMLESS, *TOLD):

@@ -79,6 +79,19 @@ async def test_a_user_whose_episode_is_damaged_is_left_alone_and_stays_marked() 
     assert len(left) > 0
 
 
+@pytest.mark.parametrize("table", ["episodes", "mutes"])
+async def test_health_turns_red_over_a_damaged_row(table: str) -> None:
+    rows, clock = await store_with(table, DAMAGE["no JSON"]), Clock()
+    service = serving(rows, clock)
+
+    await service.housekeep()
+    status, document = await service.health()
+    await rows.close()
+
+    assert status == 503
+    assert "newer version" in " ".join(map(str, document["faults"]))  # type: ignore[arg-type]
+
+
 def test_a_damaged_row_says_which_it_is_and_nothing_of_what_it_holds() -> None:
     row = Row("08", "key", {"V": 1, "Body": "mallory@example.com"})
 
