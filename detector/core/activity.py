@@ -128,6 +128,11 @@ def hashed(text: str) -> str:
     return text if text[:1] == HASHED else HASHED + digest(text, size=8).hex()
 
 
+def kept(text: str) -> str:
+    """The text for people: "" where only its stand-in was kept."""
+    return "" if text[:1] == HASHED else text
+
+
 def without_texts(activity: Activity) -> Activity:
     """The activity as a saturated user-hour keeps it."""
     return activity._replace(

@@ -119,3 +119,4 @@ class Evidence:
     searches: tuple[SearchEvidence, ...]
     taken: tuple[Taken, ...]
     truncated: bool
+    unread: int = 0

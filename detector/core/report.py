@@ -37,7 +37,7 @@ def story(evidence: Evidence) -> str:
     minutes = max(minutes_between(evidence.first_activity, evidence.last_activity), 1)
     read = f"{_many(evidence.unique_pages, 'page')} in {_many(evidence.unique_spaces, 'space')}"
     peak = f"(peak {evidence.peak_actions} in one minute)"
-    actions = _many(evidence.total_actions, "action")
+    actions = _at_least(evidence) + _many(evidence.total_actions, "action")
     facts = [f"{who(evidence)} made {actions} on {read} within {span(minutes)} {peak}"]
     if evidence.sensitive_search_count:
         words = ", ".join(search_terms(evidence)[:5])
@@ -140,7 +140,12 @@ def _gravest_fact(evidence: Evidence) -> str:
         return f"{_many(evidence.export_count, 'export')}"
     if evidence.indicator.startswith("Multi-space"):
         return f"{_many(evidence.unique_spaces, 'space')} enumerated"
-    return f"{_many(evidence.total_actions, 'action')} on {_many(evidence.unique_pages, 'page')}"
+    actions = _at_least(evidence) + _many(evidence.total_actions, "action")
+    return f"{actions} on {_many(evidence.unique_pages, 'page')}"
+
+
+def _at_least(evidence: Evidence) -> str:
+    return "at least " if evidence.unread else ""
 
 
 def _many(count: int, noun: str) -> str:

@@ -99,7 +99,8 @@ class Verdict:
     """What one user's window says at one instant.
 
     `sessions` are all summaries, largest first; `findings` those that pass; `user_finding` is
-    the user's merged window where the policy gates users and it passes.
+    the user's merged window where the policy gates users and it passes. `unread` are activities
+    that were too many to be looked at: where there are any, every count is a lower bound.
     """
 
     at: int
@@ -107,6 +108,7 @@ class Verdict:
     sessions: tuple[Summary, ...]
     findings: tuple[Finding, ...]
     user_finding: Finding | None
+    unread: int = 0
 
     @property
     def passing(self) -> tuple[Finding, ...]:
@@ -158,8 +160,12 @@ def judge_user(
     vocabulary: Vocabulary,
     *,
     bounded: bool = False,
+    unread: int = 0,
 ) -> Verdict:
-    """The verdict on one user's activities at one instant; `bounded` also cuts what came after."""
+    """The verdict on one user's activities at one instant; `bounded` also cuts what came after.
+
+    `unread` are those of the user's that were too many to be given.
+    """
     live = in_window(activities, at, policy, bounded=bounded)
     groups = by_session(live)
     found = [summarise(session, group, vocabulary) for session, group in groups.items()]
@@ -172,6 +178,7 @@ def judge_user(
         sessions=tuple(sessions),
         findings=tuple(f for f in findings if f is not None),
         user_finding=judge(merged, policy) if merged and policy.gate_users else None,
+        unread=unread,
     )
 
 
