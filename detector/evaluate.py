@@ -113,13 +113,11 @@ class Evaluator:
             days = await self.state.ledger.days()
             loaded = await self.state.ledger.load(user, at - self.policy.time_window, days)
             activities = loaded.activities
-            unread = loaded.unread
-            verdict = judge_user(activities, at, self.policy, self.vocabulary, unread=unread)
-            if (loaded.newer_rows or unread) and not verdict.is_hit:
-                return loaded  # what cannot be read may be what keeps the episode open
+            verdict = judge_user(activities, at, self.policy, self.vocabulary)
+            if (loaded.newer_rows or loaded.unread) and not verdict.is_hit:
+                return loaded  # what was not read may be what keeps the episode open
             since = _unresolved_since(latest)
-            recent = [a for a in activities if a.at > since]
-            judgement = self.judgement(user, recent, at, unread=unread)
+            judgement = self.judgement(user, activities.after(since), at)
             change = advance(latest.episode if latest else None, judgement)
             try:
                 await self._write(change, judgement, latest, report)
@@ -139,9 +137,7 @@ class Evaluator:
             ends = [a.at for a in loaded.activities if hour <= a.at < hour + HOUR]
             if not ends:
                 return loaded.newer_rows
-            judgement = self.judgement(
-                user, loaded.activities, max(ends), bounded=True, unread=loaded.unread
-            )
+            judgement = self.judgement(user, loaded.activities, max(ends), bounded=True)
             change = look_back([s.episode for s in history], judgement, now)
             read = _row_of(change, history)
             try:
@@ -153,18 +149,10 @@ class Evaluator:
         raise StoreUnavailableError(message)
 
     def judgement(
-        self,
-        user: str,
-        activities: Sequence[Activity],
-        at: int,
-        *,
-        bounded: bool = False,
-        unread: int = 0,
+        self, user: str, activities: Sequence[Activity], at: int, *, bounded: bool = False
     ) -> Judgement:
         """The verdict, its severity, and whether the source query alone would have fired."""
-        verdict = judge_user(
-            activities, at, self.policy, self.vocabulary, bounded=bounded, unread=unread
-        )
+        verdict = judge_user(activities, at, self.policy, self.vocabulary, bounded=bounded)
         alone = False
         if verdict.is_hit:
             sourced = judge_user(

@@ -55,6 +55,22 @@ class Activity(NamedTuple):
     reader: int = READER_VERSION
 
 
+class Sample(list[Activity]):
+    """A user's activities; `unread` are those that were too many to be looked at.
+
+    Where there are any, every count made of the sample is a lower bound.
+    """
+
+    def __init__(self, activities: Iterable[Activity] = (), unread: int = 0) -> None:
+        """Keep the activities."""
+        super().__init__(activities)
+        self.unread = unread
+
+    def after(self, instant: int) -> "Sample":
+        """Those after the instant, as much a sample."""
+        return Sample((a for a in self if a.at > instant), self.unread)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
     """A record that cannot be read: why, and where it stood. It is counted and dead-lettered.

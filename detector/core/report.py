@@ -29,7 +29,9 @@ def who(evidence: Evidence) -> str:
 
 def title(evidence: Evidence) -> str:
     """One line with the gravest fact first, for a queue of incidents."""
-    return f"Confluence data mining by {who(evidence)}: {_gravest_fact(evidence)}"
+    return (
+        f"Confluence data mining by {who(evidence)}: {_at_least(evidence)}{_gravest_fact(evidence)}"
+    )
 
 
 def story(evidence: Evidence) -> str:
@@ -140,8 +142,7 @@ def _gravest_fact(evidence: Evidence) -> str:
         return f"{_many(evidence.export_count, 'export')}"
     if evidence.indicator.startswith("Multi-space"):
         return f"{_many(evidence.unique_spaces, 'space')} enumerated"
-    actions = _at_least(evidence) + _many(evidence.total_actions, "action")
-    return f"{actions} on {_many(evidence.unique_pages, 'page')}"
+    return f"{_many(evidence.total_actions, 'action')} on {_many(evidence.unique_pages, 'page')}"
 
 
 def _at_least(evidence: Evidence) -> str:

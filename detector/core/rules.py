@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from detector.core.activity import Activity, Session
+from detector.core.activity import Activity, Sample, Session
 from detector.core.policy import Policy
 from detector.core.summary import Summary, by_session, summarise
 from detector.core.vocabulary import Vocabulary
@@ -160,12 +160,8 @@ def judge_user(
     vocabulary: Vocabulary,
     *,
     bounded: bool = False,
-    unread: int = 0,
 ) -> Verdict:
-    """The verdict on one user's activities at one instant; `bounded` also cuts what came after.
-
-    `unread` are those of the user's that were too many to be given.
-    """
+    """The verdict on one user's activities at one instant; `bounded` also cuts what came after."""
     live = in_window(activities, at, policy, bounded=bounded)
     groups = by_session(live)
     found = [summarise(session, group, vocabulary) for session, group in groups.items()]
@@ -178,7 +174,7 @@ def judge_user(
         sessions=tuple(sessions),
         findings=tuple(f for f in findings if f is not None),
         user_finding=judge(merged, policy) if merged and policy.gate_users else None,
-        unread=unread,
+        unread=activities.unread if isinstance(activities, Sample) else 0,
     )
 
 

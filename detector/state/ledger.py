@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 
-from detector.core.activity import Activity, union
+from detector.core.activity import Activity, Sample, union
 from detector.core.instant import format_instant
 from detector.core.summary import counters
 from detector.core.vocabulary import Vocabulary
@@ -57,9 +57,10 @@ class Loaded:
     unread: int = 0
 
     @property
-    def activities(self) -> list[Activity]:
+    def activities(self) -> Sample:
         """The union of the segments: each event once."""
-        return list(union(a for s in self.stored for a in s.segment.activities).values())
+        known = union(a for s in self.stored for a in s.segment.activities)
+        return Sample(known.values(), self.unread)
 
 
 class Ledger:

@@ -1,4 +1,4 @@
-"""What one account, or very many, can throw at the detector; every event is made from its number."""
+"""What one account, or very many, can throw at the detector: events made from their number."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Case:
     """One shape at one size.
 
     burst: one user, 1,000 events a second. agents: one user, another user agent for each request.
-    users: as many users as events / 4, over a day. crawl: one user, another page each time.
+    users: half as many users as events, over a day. crawl: one user, another page each time.
     """
 
     shape: Shape
@@ -45,7 +45,7 @@ class Case:
         if self.shape == "agents":
             agent = f"Mozilla/5.0 (X11; Linux x86_64; rotated {n:07d}) Firefox/140.0"
         elif self.shape == "users":
-            user = 1 + n % max(self.events // 4, 1)
+            user = 1 + n % max(self.events // 2, 1)
         elif self.shape == "crawl":
             title, space = f"Page {n}", f"SPACE{n // 1_000}"
         session = Session(_OBJECT_ID.format(user), f"User {user}", "192.0.2.7", agent)
