@@ -140,10 +140,9 @@ class Evaluator:
             loaded = await self.state.ledger.load(user, at - self.policy.time_window, days)
             activities = loaded.activities
             verdict = judge_user(activities, at, self.policy, self.vocabulary)
-            if loaded.newer_rows and not verdict.is_hit:
-                return loaded  # what cannot be read may be what keeps the episode open
-            since = settled_until(history, at)
-            judgement = self.judgement(user, [a for a in activities if a.at > since], at)
+            if (loaded.newer_rows or loaded.unread) and not verdict.is_hit:
+                return loaded  # what was not read may be what keeps the episode open
+            judgement = self.judgement(user, activities.after(settled_until(history, at)), at)
             change = advance(latest.episode if latest else None, judgement)
             try:
                 await self._write(change, judgement, latest, report)
@@ -163,8 +162,7 @@ class Evaluator:
             ends = [a.at for a in loaded.activities if hour <= a.at < hour + HOUR]
             if not ends:
                 return loaded.newer_rows
-            since = settled_until(history, max(ends))
-            unsettled = [a for a in loaded.activities if a.at > since]
+            unsettled = loaded.activities.after(settled_until(history, max(ends)))
             judgement = self.judgement(user, unsettled, max(ends), bounded=True)
             change = look_back([s.episode for s in history], judgement, now)
             try:

@@ -55,6 +55,22 @@ class Activity(NamedTuple):
     reader: int = READER_VERSION
 
 
+class Sample(list[Activity]):
+    """A user's activities; `unread` are those that were too many to be looked at.
+
+    Where there are any, every count made of the sample is a lower bound.
+    """
+
+    def __init__(self, activities: Iterable[Activity] = (), unread: int = 0) -> None:
+        """Keep the activities."""
+        super().__init__(activities)
+        self.unread = unread
+
+    def after(self, instant: int) -> "Sample":
+        """Those after the instant, as much a sample."""
+        return Sample((a for a in self if a.at > instant), self.unread)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
     """A record that cannot be read: why, and where it stood. It is counted and dead-lettered.
@@ -126,6 +142,11 @@ def union(activities: Iterable[Activity]) -> dict[bytes, Activity]:
 def hashed(text: str) -> str:
     """What stands for a text that was dropped; equal texts have equal stand-ins."""
     return text if text[:1] == HASHED else HASHED + digest(text, size=8).hex()
+
+
+def kept(text: str) -> str:
+    """The text for people: "" where only its stand-in was kept."""
+    return "" if text[:1] == HASHED else text
 
 
 def without_texts(activity: Activity) -> Activity:

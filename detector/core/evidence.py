@@ -124,6 +124,7 @@ class Evidence:
     searches: tuple[SearchEvidence, ...]
     taken: tuple[Taken, ...]
     truncated: bool
+    unread: int = 0
 
 
 def revisions_until(prepared: Iterable[Evidence], revision: int) -> list[Evidence]:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from detector.core.activity import HASHED, Activity
+from detector.core.activity import HASHED, Activity, kept
 from detector.core.episode import Episode, Judgement, Transition
 from detector.core.evidence import (
     Condition,
@@ -88,13 +88,14 @@ def freeze(
         peak_actions=minutes[peak],
         minutes=tuple(minutes.items())[-MOST_MINUTES:],
         conditions=_conditions(verdict.passing, window, policy),
-        sessions=_sessions(judgement)[:MOST_SESSIONS],
+        sessions=_sessions(judgement),
         session_count=len(verdict.sessions),
         spaces=_counted((a.space_key for a in actions), MOST_SPACES),
         pages=_counted((a.page_title for a in actions), MOST_PAGES),
         searches=_searches(actions, vocabulary),
         taken=_taken(actions, vocabulary),
         truncated=any(a.page_title[:1] == HASHED for a in actions),
+        unread=verdict.unread,
     )
 
 
@@ -156,7 +157,7 @@ def _conditions(
 def _sessions(judgement: Judgement) -> tuple[SessionEvidence, ...]:
     findings = {f.summary.session: f for f in judgement.verdict.findings}
     ordered = sorted(judgement.verdict.sessions, key=lambda s: s.session not in findings)
-    return tuple(_session(s, findings.get(s.session)) for s in ordered)
+    return tuple(_session(s, findings.get(s.session)) for s in ordered[:MOST_SESSIONS])
 
 
 def _session(summary: Summary, finding: Finding | None) -> SessionEvidence:
@@ -182,8 +183,8 @@ def _searches(actions: Sequence[Activity], vocabulary: Vocabulary) -> tuple[Sear
     followed: dict[str, tuple[list[str], list[str]]] = {}
     for chain in chains(actions, vocabulary):
         opened, taken = followed.setdefault(chain.search.search, ([], []))
-        opened += [a.page_title for a in chain.opened if a.page_title]
-        taken += [a.page_title or a.action_type for a in chain.taken]
+        opened += [title for a in chain.opened if (title := kept(a.page_title))]
+        taken += [kept(a.page_title) or a.action_type for a in chain.taken]
     found: dict[str, list[Activity]] = {}
     for action in actions:
         if action.search:
@@ -205,7 +206,12 @@ def _searches(actions: Sequence[Activity], vocabulary: Vocabulary) -> tuple[Sear
 def _taken(actions: Sequence[Activity], vocabulary: Vocabulary) -> tuple[Taken, ...]:
     kinds = [(a, vocabulary.kind(a.action_type)) for a in actions]
     return tuple(
-        Taken(at=a.at, action_type=a.action_type, page_title=a.page_title, space_key=a.space_key)
+        Taken(
+            at=a.at,
+            action_type=a.action_type,
+            page_title=kept(a.page_title),
+            space_key=kept(a.space_key),
+        )
         for a, kind in kinds
         if kind.export or kind.download
     )[:MOST_TAKEN]

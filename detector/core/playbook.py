@@ -115,7 +115,11 @@ def blind_spots(evidence: Evidence) -> list[str]:
         "only.": not evidence.account_object_id,
         "The records do not say whether the account is privileged; the Atlassian connector "
         "never does.": evidence.privileged == "unknown",
-        "More happened than is kept: counts are exact, lists are cut.": evidence.truncated,
+        f"Too much to look at: {evidence.unread:,} actions were not. Every count is at least what "
+        "it says; searches, exports and downloads were looked at first.": evidence.unread > 0,
+        "More happened than is kept: counts are exact, lists are cut.": (
+            evidence.truncated and not evidence.unread
+        ),
     }
     return [text for text, applies in missing.items() if applies] + list(_ALWAYS_BLIND)
 

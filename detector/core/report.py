@@ -29,7 +29,9 @@ def who(evidence: Evidence) -> str:
 
 def title(evidence: Evidence) -> str:
     """One line with the gravest fact first, for a queue of incidents."""
-    return f"Confluence data mining by {who(evidence)}: {_gravest_fact(evidence)}"
+    return (
+        f"Confluence data mining by {who(evidence)}: {_at_least(evidence)}{_gravest_fact(evidence)}"
+    )
 
 
 def story(evidence: Evidence) -> str:
@@ -37,7 +39,7 @@ def story(evidence: Evidence) -> str:
     minutes = max(minutes_between(evidence.first_activity, evidence.last_activity), 1)
     read = f"{_many(evidence.unique_pages, 'page')} in {_many(evidence.unique_spaces, 'space')}"
     peak = f"(peak {evidence.peak_actions} in one minute)"
-    actions = _many(evidence.total_actions, "action")
+    actions = _at_least(evidence) + _many(evidence.total_actions, "action")
     facts = [f"{who(evidence)} made {actions} on {read} within {span(minutes)} {peak}"]
     if evidence.sensitive_search_count:
         words = ", ".join(search_terms(evidence)[:5])
@@ -141,6 +143,10 @@ def _gravest_fact(evidence: Evidence) -> str:
     if evidence.indicator.startswith("Multi-space"):
         return f"{_many(evidence.unique_spaces, 'space')} enumerated"
     return f"{_many(evidence.total_actions, 'action')} on {_many(evidence.unique_pages, 'page')}"
+
+
+def _at_least(evidence: Evidence) -> str:
+    return "at least " if evidence.unread else ""
 
 
 def _many(count: int, noun: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from detector.core.activity import Activity, Session
+from detector.core.activity import Activity, Sample, Session
 from detector.core.policy import Policy
 from detector.core.summary import Summary, by_session, summarise
 from detector.core.vocabulary import Vocabulary
@@ -99,7 +99,8 @@ class Verdict:
     """What one user's window says at one instant.
 
     `sessions` are all summaries, largest first; `findings` those that pass; `user_finding` is
-    the user's merged window where the policy gates users and it passes.
+    the user's merged window where the policy gates users and it passes. `unread` are activities
+    that were too many to be looked at: where there are any, every count is a lower bound.
     """
 
     at: int
@@ -107,6 +108,7 @@ class Verdict:
     sessions: tuple[Summary, ...]
     findings: tuple[Finding, ...]
     user_finding: Finding | None
+    unread: int = 0
 
     @property
     def passing(self) -> tuple[Finding, ...]:
@@ -172,6 +174,7 @@ def judge_user(
         sessions=tuple(sessions),
         findings=tuple(f for f in findings if f is not None),
         user_finding=judge(merged, policy) if merged and policy.gate_users else None,
+        unread=activities.unread if isinstance(activities, Sample) else 0,
     )
 
 

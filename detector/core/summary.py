@@ -66,8 +66,9 @@ class Summary:
 
     @cached_property
     def sample_titles(self) -> tuple[str, ...]:
-        """At most 10 page titles."""
-        return _first_distinct((a.page_title for a in self.in_time_order), _SAMPLE_TITLES)
+        """At most 10 page titles; one of which only a stand-in was kept is no sample."""
+        titles = (a.page_title for a in self.in_time_order if a.page_title[:1] != HASHED)
+        return _first_distinct(titles, _SAMPLE_TITLES)
 
     @cached_property
     def sensitive_terms_found(self) -> tuple[str, ...]:

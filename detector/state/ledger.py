@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 
-from detector.core.activity import Activity, union
+from detector.core.activity import Activity, Sample, union
 from detector.core.instant import format_instant
 from detector.core.summary import counters
 from detector.core.vocabulary import Vocabulary
@@ -24,6 +24,12 @@ from detector.state.segment import Segment, SegmentError, merge, unpack
 MERGE_FROM = 12
 """Segments of one level of one user-hour that are worth a merge."""
 
+MOST_LOADED = 100_000
+"""Activities of one user that are looked at in one evaluation; what is beyond is counted, not read.
+
+About 350 MB at worst, where each has a session of its own (`python -m tests.bounds` measures it).
+"""
+
 _LARGEST_ROW = 600 << 10
 _MOST_MERGED = 99
 _HIGHEST_LEVEL = 9
@@ -40,15 +46,21 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What the ledger holds of one user: rows, and how many this version cannot read."""
+    """What the ledger holds of one user: rows, and how many this version cannot read.
+
+    `unread` are the activities beyond MOST_LOADED, an event in two rows twice: where there are
+    any, every count made of this is a lower bound.
+    """
 
     stored: Sequence[Stored]
     newer_rows: int = 0
+    unread: int = 0
 
     @property
-    def activities(self) -> list[Activity]:
+    def activities(self) -> Sample:
         """The union of the segments: each event once."""
-        return list(union(a for s in self.stored for a in s.segment.activities).values())
+        known = union(a for s in self.stored for a in s.segment.activities)
+        return Sample(known.values(), self.unread)
 
 
 class Ledger:
@@ -73,21 +85,22 @@ class Ledger:
         )
 
     async def load(self, user: str, since: int, days: Sequence[str]) -> Loaded:
-        """The user's segments from the hour of `since` on, in those of the tables `days`."""
-        stored: list[Stored] = []
-        unreadable = 0
+        """The user's segments from the hour of `since` on, in those of the tables `days`.
+
+        Of more than MOST_LOADED activities those rows are read first that hold secret searches,
+        exports or downloads, then those with the largest share that counts, then the latest.
+        """
+        found: list[tuple[str, Row]] = []
         first = counters_table(since)
         for table in days:
             if table < first:
                 continue
             start = hour_key(user, since) if table == first else f"{user}|"
             rows = await self._rows.scan(table, bucket_of(user), start=start, end=f"{user}|~")
-            for row in rows:
-                try:
-                    stored.append(_stored(table, row))
-                except SegmentError:
-                    unreadable += 1
-        return Loaded(stored, unreadable)
+            found += [(table, row) for row in rows]
+        if sum(_number(row, "Activities") for _, row in found) > MOST_LOADED:
+            found.sort(key=lambda pair: _weight(*pair), reverse=True)
+        return _loaded(found)
 
     async def user_keys(self, since: int) -> list[str]:
         """Everyone with an activity in the hour of `since` or later."""
@@ -152,6 +165,33 @@ class Ledger:
     async def drop_day(self, table: str) -> None:
         """Remove one day: the whole table."""
         await self._rows.drop(table)
+
+
+def _loaded(found: Iterable[tuple[str, Row]]) -> Loaded:
+    stored: list[Stored] = []
+    unreadable = read = unread = 0
+    for table, row in found:
+        held = _number(row, "Activities")
+        if readable(row) and stored and read + held > MOST_LOADED:
+            unread += held
+            continue
+        try:
+            stored.append(_stored(table, row))
+            read += held
+        except SegmentError:
+            unreadable += 1
+    return Loaded(stored, unreadable, unread)
+
+
+def _weight(table: str, row: Row) -> tuple[bool, float, str, str]:
+    grave = any(_number(row, column) for column in ("Sensitive", "Exports", "Downloads"))
+    share = _number(row, "Total") / (_number(row, "Activities") or 1)
+    return grave, round(share, 1), table, row.key
+
+
+def _number(row: Row, column: str) -> int:
+    value = row.values.get(column, 0)
+    return value if isinstance(value, int) else 0
 
 
 def _worth_merging(stored: Sequence[Stored], merge_from: int) -> list[list[Stored]]:

@@ -111,6 +111,7 @@ def _values(verdict: Verdict, expires_at: int) -> dict[str, Value] | None:
         "Gates": _json(list(gates)),
         "IsHit": verdict.is_hit,
         "SessionCount": len(verdict.sessions),
+        "Unread": verdict.unread,
         "Sessions": _json(rows),
         "AsOf": format_instant(verdict.at),
         "ExpiresAt": format_instant(expires_at),

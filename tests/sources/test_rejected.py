@@ -154,3 +154,13 @@ def test_a_file_name_that_is_not_text_can_be_reported():
     (rejected,) = source().read([message]).rejected
 
     assert rejected.where == "day?.jsonl, line 1, record 0"
+
+
+def test_a_message_of_many_bad_records_is_hashed_once_not_once_for_each():
+    """Hashing the whole message for every record of it took minutes for one MiB."""
+    body = envelope(*[record(row(ActionType="")) for _ in range(2_000)])
+
+    rejected = read(body).rejected
+
+    assert len(rejected) == 2_000
+    assert sum(one.size for one in rejected) <= len(body)
