@@ -264,10 +264,11 @@ class TestWindows:
             "Gates": '["bulk_access"]',
             "IsHit": True,
             "SessionCount": 1,
+            "Unread": 0,
             "AsOf": "2026-03-11T12:00:00.0000000Z",
         }
         assert {name: row.values[name] for name in expected} == expected
-        assert len(row.values) == 24
+        assert len(row.values) == 25
 
     async def test_a_put_tells_whether_the_window_says_something_else(self, state: State) -> None:
         made = views(3, start=NOON - HOUR)

@@ -57,7 +57,7 @@ def inputs(corpus: Sequence[bytes], seed: int) -> Iterator[bytes]:
 
 
 def fuzz(target: Target, *, seconds: float, seed: int) -> Result:
-    """Run the target until an input escapes or the time is over; it ends after the corpus at the earliest."""
+    """Run the target until an input escapes, or the corpus and then the time are over."""
     with target.make() as run:
         return _fuzz(target.corpus(), run, seconds, seed)
 
