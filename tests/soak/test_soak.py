@@ -11,7 +11,7 @@ from tests.soak.run import ROOT, Report, soak
 from tests.soak.workload import HITS, LATE
 from tests.support.azurite import Azurite
 
-KILLS, SECONDS = 7, 400
+KILLS, SECONDS = 7, 600
 
 pytestmark = pytest.mark.timeout(SECONDS + 60)
 
@@ -28,10 +28,10 @@ def assert_nothing_is_lost(report: Report, events: int) -> None:
     assert report.counts.episodes == events // 1_500 + HITS + LATE
     assert sum(report.kills.values()) >= 6
     assert min(report.kills["worker"], report.kills["timer"]) >= 2
-    assert report.steals >= 2 * KILLS
+    assert report.steals >= KILLS
     assert report.regressions == 1
     # What was killed, stolen, put back or refused has come again; and the producer's copies.
-    assert report.redelivered > 100
+    assert report.redelivered > 30
     assert report.copies > 1_000
     assert report.sink_faults >= 2
 
