@@ -175,7 +175,10 @@ def test_health_is_red_when_rows_are_of_a_newer_version(worker: Worker, store: P
 
     status, document = health(worker)
 
-    assert (status, document["faults"]) == (503, ["schema: 1 rows of a newer version than 1, or damaged"])
+    assert (status, document["faults"]) == (
+        503,
+        ["schema: 1 rows of a newer version than 1, or damaged"],
+    )
 
 
 def test_health_is_red_when_the_store_does_not_answer(
