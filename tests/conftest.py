@@ -11,7 +11,7 @@ __all__ = ["azurite", "azurite_account", "azurite_server"]
 # A shared machine is no stop watch: no deadline. To try harder:
 # pytest --hypothesis-profile prove --timeout 0
 settings.register_profile("test", max_examples=100, deadline=None)
-settings.register_profile("prove", max_examples=5_000, deadline=None)
+settings.register_profile("prove", max_examples=2_500, deadline=None)
 settings.load_profile("test")
 
 

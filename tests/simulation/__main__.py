@@ -94,6 +94,7 @@ def _measure(names: list[str], most: int, processes: int) -> int:
                 flush=True,
             )
             survivors += not directed and not caught
+    print(f"{len(names) - survivors} of {len(names)} mutants caught")
     return bool(survivors)
 
 
