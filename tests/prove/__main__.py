@@ -74,12 +74,11 @@ def run(part: Part) -> Outcome:
     """Run one part to its end."""
     began = time.monotonic()
     command = [sys.executable, "-m", *part.arguments]
-    done = subprocess.run(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    outcome = Outcome(part, done.returncode, time.monotonic() - began, done.stdout)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    said = done.stdout + (done.stderr if done.returncode else "")
+    outcome = Outcome(part, done.returncode, time.monotonic() - began, said)
     LOGS.mkdir(parents=True, exist_ok=True)
-    (LOGS / f"{part.name.replace(' ', '-')}.log").write_text(done.stdout)
+    (LOGS / f"{part.name.replace(' ', '-')}.log").write_text(done.stdout + done.stderr)
     print(
         f"{part.name:<24} {'ok' if not done.returncode else 'FAILED':<7} {outcome.seconds:,.0f} s"
     )
