@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 
+from detector.adapters.sqlite import SqliteRows
 from detector.core.instant import MINUTE
 from detector.core.reading import Reading
 from detector.core.report import story
@@ -60,7 +61,12 @@ class Counting:
 
 async def measure(case: Case, store: str, state: str = "") -> Measured:
     found = Measured(shape=case.shape, events=case.events)
-    rows = Counting(open_rows(store, Settings(store=store, state=state)))
+    opened = (
+        open_rows(store, Settings(store=store, state=state))
+        if store == "azure"
+        else SqliteRows(store.removeprefix("sqlite:"), durable=False)  # not the disk is measured
+    )
+    rows = Counting(opened)
     detector = make_detector(rows, load_policy("recommended"), [])
     started = time.perf_counter()
     tick = START + MINUTE
