@@ -89,13 +89,13 @@ async def measure(case: Case, store: str, state: str = "") -> Measured:
     found.fold_seconds = time.process_time() - began
     found.seconds = time.perf_counter() - started
     found.written = rows.written
+    found.peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     found.hits = report.hits
     found.judged = len(await rows.scan_all(WINDOWS))
     for table in await rows.tables(COUNTERS):
         found.rows += len(await rows.scan_all(table))
     if case.shape != "users":
         await _look_at_the_user(detector, now, found)
-    found.peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     await rows.close()
     return found
 
