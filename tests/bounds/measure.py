@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 
+from detector.adapters.sqlite import SqliteRows
 from detector.core.instant import MINUTE
 from detector.core.reading import Reading
 from detector.core.report import story
@@ -60,7 +61,12 @@ class Counting:
 
 async def measure(case: Case, store: str, state: str = "") -> Measured:
     found = Measured(shape=case.shape, events=case.events)
-    rows = Counting(open_rows(store, Settings(store=store, state=state)))
+    opened = (
+        open_rows(store, Settings(store=store, state=state))
+        if store == "azure"
+        else SqliteRows(store.removeprefix("sqlite:"), durable=False)  # not the disk is measured
+    )
+    rows = Counting(opened)
     detector = make_detector(rows, load_policy("recommended"), [])
     started = time.perf_counter()
     tick = START + MINUTE
@@ -83,13 +89,13 @@ async def measure(case: Case, store: str, state: str = "") -> Measured:
     found.fold_seconds = time.process_time() - began
     found.seconds = time.perf_counter() - started
     found.written = rows.written
+    found.peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     found.hits = report.hits
     found.judged = len(await rows.scan_all(WINDOWS))
     for table in await rows.tables(COUNTERS):
         found.rows += len(await rows.scan_all(table))
     if case.shape != "users":
         await _look_at_the_user(detector, now, found)
-    found.peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     await rows.close()
     return found
 
