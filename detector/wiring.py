@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from detector.adapters.graph.client import GraphClient
 
 _LOGS_TIMEOUT_SECONDS = 20.0
+_USERS_AT_ONCE = 3
+"""One of them may take 350 MB (ledger.MOST_LOADED), and an instance has 2 GB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,12 +141,12 @@ def make_detector(
 
 
 def _for_each(rows: Rows) -> ForEach:
-    """SQLite has one writer; requests to the service are made at once."""
+    """SQLite has one writer; requests to the service are made for several users at once."""
     if isinstance(rows, SqliteRows):
         return one_by_one
     from detector.adapters.azure_tables import at_once
 
-    return at_once
+    return partial(at_once, most=_USERS_AT_ONCE)
 
 
 def make_source(detector: Detector, settings: Settings, *, clocked: bool = False) -> CloudAppEvents:

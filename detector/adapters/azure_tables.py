@@ -70,10 +70,10 @@ def open_tables(state: str) -> "AzureTableRows":
     return AzureTableRows(service)
 
 
-async def at_once(works: Iterable[Awaitable[None]]) -> None:
-    """Await them all, at most AT_ONCE at a time; then raise the gravest error there was.
+async def at_once(works: Iterable[Awaitable[None]], most: int = AT_ONCE) -> None:
+    """Await them all, at most so many at a time; then raise the gravest error there was.
 
-    A ForEach for use cases over this store. After AT_ONCE failures the rest is not begun.
+    A ForEach for use cases over this store. After `most` failures the rest is not begun.
     """
     waiting = iter(works)
 
@@ -81,7 +81,7 @@ async def at_once(works: Iterable[Awaitable[None]]) -> None:
         for work in waiting:
             await work
 
-    ended = await asyncio.gather(*(take_turns() for _ in range(AT_ONCE)), return_exceptions=True)
+    ended = await asyncio.gather(*(take_turns() for _ in range(most)), return_exceptions=True)
     errors = [error for error in ended if error is not None]
     if errors:
         raise min(errors, key=lambda error: isinstance(error, ConflictError))
