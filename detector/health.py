@@ -39,7 +39,7 @@ async def examine(state: State, dispatcher: Dispatcher, policy: Policy, now: int
     born, tick = await begun(state, now), await state.meta.instant("tick")
     unsent, marks = await dispatcher.unsent(now), await state.marks.pending(now)
     sources = await state.meta.sources()
-    newer = int(await state.meta.text("newer_rows") or 0)
+    newer = _number(await state.meta.text("newer_rows"))
     unsent_for = now - unsent[0].since if unsent else 0
     unjudged_for = waiting(marks, now)
     faults = [
@@ -47,11 +47,7 @@ async def examine(state: State, dispatcher: Dispatcher, policy: Policy, now: int
         *_timer(tick, born, now),
         *_overdue("alerts: the oldest is unsent", unsent_for, UNSENT_FOR),
         *_overdue("backlog: the oldest change is not judged", unjudged_for, UNJUDGED_FOR),
-        *(
-            [f"schema: {newer:,} rows of a newer version than {VERSION}, or damaged"]
-            if newer
-            else []
-        ),
+        *_schema(newer),
     ]
     return {
         "status": "unhealthy" if faults else "healthy",
@@ -65,7 +61,7 @@ async def examine(state: State, dispatcher: Dispatcher, policy: Policy, now: int
         "unsent_alerts": len(unsent),
         "oldest_unsent_seconds": seconds(unsent_for),
         "newer_rows": newer,
-        "dead_letters": int(await state.meta.text("dead_letters") or 0),
+        "dead_letters": _number(await state.meta.text("dead_letters")),
         "sources": [_source_line(source, now) for source in sources],
         "unmapped_actions": dict([*(await state.meta.unmapped()).items()][:_MOST_UNMAPPED]),
     }
@@ -94,6 +90,16 @@ def _timer(tick: int | None, born: int, now: int) -> Iterator[str]:
         yield f"timer: no evaluation ever, for {seconds(now - born):,} s"
     elif tick is not None and now - tick > TIMER_IS_DEAD_AFTER:
         yield f"timer: last evaluation {seconds(now - tick):,} s ago"
+
+
+def _schema(newer: int) -> Iterator[str]:
+    if newer:
+        yield f"schema: {newer:,} rows of a newer version than {VERSION}, or damaged"
+
+
+def _number(text: str | None) -> int:
+    """0 where there is none, or no number: somebody may have written into the store by hand."""
+    return int(text) if text and text.isdecimal() else 0
 
 
 def _overdue(what: str, ticks: int, limit: int) -> Iterator[str]:

@@ -21,6 +21,7 @@ from detector.ports import ForEach, StoreUnavailableError
 from detector.progress import progress
 from detector.settings import read_settings
 from detector.sources.cloud_app_events import CloudAppEvents
+from detector.state.meta import SourceState
 from detector.telemetry import Line
 from detector.wiring import Detector, make_detector, make_sinks, make_source, open_bodies, open_rows
 
@@ -72,15 +73,17 @@ class Service:
         report = await ingest(
             reading, state=state, policy=policy, vocabulary=self.detector.vocabulary, now=now
         )
-        before = await state.meta.source(messages[0].source)
-        after = progress(before, messages, now)
-        after = replace(
-            after,
-            late=after.late + report.late,
-            skewed=after.skewed + report.skewed,
-            rejected=after.rejected + report.rejected,
-        )
-        await state.meta.set_source(after)
+
+        def change(before: SourceState) -> SourceState:
+            after = progress(before, messages, now)
+            return replace(
+                after,
+                late=after.late + report.late,
+                skewed=after.skewed + report.skewed,
+                rejected=after.rejected + report.rejected,
+            )
+
+        before, after = await state.meta.change_source(messages[0].source, change)
         line = telemetry.ingested(
             report,
             partition=messages[0].source,

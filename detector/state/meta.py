@@ -9,7 +9,7 @@ import msgspec
 
 from detector.core.activity import digest
 from detector.core.instant import format_instant, parse_instant
-from detector.ports import Operation, Row, Rows, Transaction, Values
+from detector.ports import ConflictError, Operation, Row, Rows, Transaction, Values
 from detector.state.keys import META, VERSION, decodable, transactions
 
 T = TypeVar("T")
@@ -23,6 +23,7 @@ OTHER = "other"
 """What all further names are counted under; no record's action is called so in lower case."""
 
 _LONGEST_ACTION = 100
+_TRIES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +73,30 @@ class Meta:
         row = await self._rows.get(META, _SOURCES, digest(source, size=8).hex())
         return _first(row, _source) or SourceState(source=source)
 
-    async def set_source(self, state: SourceState) -> None:
-        """Remember a source's state."""
-        body = msgspec.json.encode(state).decode()
-        values: Values = {"V": VERSION, "Source": state.source, "Body": body}
-        operation = Operation("upsert", digest(state.source, size=8).hex(), values)
-        await self._rows.submit(Transaction(META, _SOURCES, [operation]))
+    async def change_source(
+        self, source: str, change: Callable[[SourceState], SourceState]
+    ) -> tuple[SourceState, SourceState]:
+        """Replace what is known of a source; returns it before and after.
+
+        An owner who has lost the partition may do so at the same time: the change is made anew on
+        what that one has written. After _TRIES it stays unwritten; it is a measure, not a record.
+        """
+        key = digest(source, size=8).hex()
+        before = after = SourceState(source=source)
+        for _ in range(_TRIES):
+            row = await self._rows.get(META, _SOURCES, key)
+            before = _first(row, _source) or SourceState(source=source)
+            after = change(before)
+            body = msgspec.json.encode(after).decode()
+            values: Values = {"V": VERSION, "Source": source, "Body": body}
+            kind, etag = ("replace", row.etag) if row else ("insert", "")
+            try:
+                operation = Operation(kind, key, values, etag)
+                await self._rows.submit(Transaction(META, _SOURCES, [operation]))
+            except ConflictError:
+                continue
+            break
+        return before, after
 
     async def sources(self) -> list[SourceState]:
         """Every source ever seen."""

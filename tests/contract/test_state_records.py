@@ -1,5 +1,6 @@
 """What mutes, dead letters, evidence and meta promise over every store."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from hashlib import blake2b, sha256
 
@@ -15,6 +16,7 @@ from detector.state.meta import SourceState
 from detector.state.mutes import Mute
 from detector.state.store import State
 from tests.support.activities import ALICE, NOON, frozen, views
+from tests.support.hosts import Overtaken
 
 USER = user_of(ALICE)
 OTHER = user_of(ALICE._replace(account_object_id="other"))
@@ -218,11 +220,27 @@ class TestMeta:
     async def test_a_source_is_remembered_by_its_name(self, state: State) -> None:
         known = SourceState(source="hub/0", last_sequence=2**62, received_at=NOON, gaps=3)
 
-        await state.meta.set_source(known)
+        await state.meta.change_source("hub/0", lambda _: known)
 
         assert await state.meta.source("hub/0") == known
         assert await state.meta.source("hub/1") == SourceState(source="hub/1")
         assert await state.meta.sources() == [known]
+
+    @pytest.mark.parametrize("known", [False, True], ids=["its first batch", "a later one"])
+    async def test_who_has_lost_a_partition_sets_nothing_back(
+        self, rows: Rows, state: State, known: bool
+    ) -> None:
+        def reach(sequence: int) -> Callable[[SourceState], SourceState]:
+            return lambda s: replace(s, last_sequence=max(sequence, s.last_sequence))
+
+        if known:
+            await state.meta.change_source("hub/0", reach(70))
+        newer = Overtaken(rows, 1, lambda: state.meta.change_source("hub/0", reach(100)))
+
+        before, after = await State(newer).meta.change_source("hub/0", reach(80))
+
+        assert (before.last_sequence, after.last_sequence) == (100, 100)
+        assert (await state.meta.source("hub/0")).last_sequence == 100
 
     async def test_unmapped_actions_are_added_up_most_frequent_first(self, state: State) -> None:
         await state.meta.add_unmapped({"confluence_a": 2, "confluence_b": 5}, NOON)

@@ -159,7 +159,8 @@ def test_health_is_red_when_a_source_is_silent(worker: Worker, store: Path) -> N
 
     async def long_ago(state: State) -> None:
         (source,) = await state.meta.sources()
-        await state.meta.set_source(replace(source, received_at=now() - 7 * HOUR))
+        silent = replace(source, received_at=now() - 7 * HOUR)
+        await state.meta.change_source(source.source, lambda _: silent)
 
     in_store(store, long_ago)
 

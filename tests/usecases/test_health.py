@@ -28,7 +28,7 @@ async def ticking(rows: Rows, now: int) -> State:
     state = State(rows)
     await begun(state, NOON)
     await state.meta.set_instant("tick", now)
-    await state.meta.set_source(SourceState(source=HUB, received_at=now))
+    await state.meta.change_source(HUB, lambda s: replace(s, received_at=now))
     return state
 
 
@@ -63,7 +63,7 @@ async def test_a_timer_that_never_ticked_is_a_fault(rows: Rows) -> None:
 async def test_one_silent_partition_among_others_is_a_fault(rows: Rows) -> None:
     now = NOON + SILENT_AFTER + MINUTE
     state = await ticking(rows, now)
-    await state.meta.set_source(SourceState(source="other/hub/1", received_at=NOON))
+    await state.meta.change_source("other/hub/1", lambda s: replace(s, received_at=NOON))
 
     assert await faults(rows, now) == ["other/hub/1: no event for 21,660 s"]
 
@@ -88,7 +88,8 @@ async def test_a_look_that_is_only_now_due_is_no_backlog(rows: Rows) -> None:
 async def test_health_counts_what_the_issue_asks_for(rows: Rows) -> None:
     state = await ticking(rows, NOON + MINUTE)
     heard = await state.meta.source(HUB)
-    await state.meta.set_source(replace(heard, late=1, skewed=2, rejected=3, gaps=4, recreated=5))
+    counted = replace(heard, late=1, skewed=2, rejected=3, gaps=4, recreated=5)
+    await state.meta.change_source(HUB, lambda _: counted)
     await state.meta.set_text("dead_letters", "6")
     await state.marks.set_dirty(["0" * 32], NOON)
     await state.meta.add_unmapped({"confluence_new": 7}, NOON)
