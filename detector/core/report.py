@@ -109,7 +109,9 @@ def first_steps(evidence: Evidence) -> list[str]:
         steps.append("List the secrets on the pages opened after the searches; rotate them.")
     if evidence.export_count or evidence.download_count:
         steps.append("List what was exported and downloaded; treat it as having left.")
-    steps.append("If it is not expected: export the audit log, then revoke sessions and API tokens.")
+    steps.append(
+        "If it is not expected: export the audit log, then revoke sessions and API tokens."
+    )
     return steps
 
 

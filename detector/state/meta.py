@@ -89,9 +89,10 @@ class Meta:
             after = change(before)
             body = msgspec.json.encode(after).decode()
             values: Values = {"V": VERSION, "Source": source, "Body": body}
-            kind, etag = ("replace", row.etag) if row else ("insert", "")
+            operation = Operation("insert", key, values)
+            if row is not None:
+                operation = Operation("replace", key, values, row.etag)
             try:
-                operation = Operation(kind, key, values, etag)
                 await self._rows.submit(Transaction(META, _SOURCES, [operation]))
             except ConflictError:
                 continue
