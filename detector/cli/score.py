@@ -88,12 +88,16 @@ def score(
         raise typer.Exit(1)
 
 
+_PLACE = ("reason", "where", "source", "sequence", "index", "size", "sha256")
+"""Of a rejected record; its body stays where it is."""
+
+
 def _write_rejects(path: Path, rejected: Sequence[Rejected]) -> None:
     try:
         with path.open("wb") as file:
-            file.writelines(
-                escaped(msgspec.json.encode(r).decode()).encode() + b"\n" for r in rejected
-            )
+            for one in rejected:
+                place = {name: getattr(one, name) for name in _PLACE}
+                file.write(escaped(msgspec.json.encode(place).decode()).encode() + b"\n")
     except OSError as error:
         message = f"{path}: cannot be written ({error.strerror})"
         raise InputError(message) from error

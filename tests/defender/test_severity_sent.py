@@ -9,8 +9,8 @@ import pytest
 
 from detector.core.instant import DAY, HOUR, MINUTE, SECOND
 from detector.core.policy import Policy
+from detector.health import UNSENT_FOR
 from detector.policies import load_policy
-from detector.service import UNSENT_FOR
 from tests.support.events import (
     a_download,
     a_record,

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from detector import service as service_module
 from detector.core.activity import Activity
 from detector.core.instant import HOUR, MINUTE
 from detector.core.policy import Policy
@@ -81,7 +81,7 @@ async def test_judging_in_ingest_never_brings_the_batch_back(
     rows: Rows, monkeypatch: pytest.MonkeyPatch, error: Exception | None, said: str
 ) -> None:
     log: list[Line] = []
-    service = serving(rows, log, NOON + 10 * MINUTE)
+    service = replace(serving(rows, log, NOON + 10 * MINUTE), judging_seconds=0.05)
     await service.detector.state.meta.set_instant("tick", NOON)
 
     async def ticking(self: Service, seconds: float) -> None:
@@ -90,7 +90,6 @@ async def test_judging_in_ingest_never_brings_the_batch_back(
         await asyncio.sleep(60)
 
     monkeypatch.setattr(Service, "tick", ticking)
-    monkeypatch.setattr(service_module, "JUDGING_SECONDS", 0.05)
     await service.ingest(of_users(1))
 
     assert log[-1] == {"event": "unavailable", "reason": said}
