@@ -149,8 +149,9 @@ def assert_parity(found: Sequence[Verdict], sessions: list[Row], users: list[Row
 def test_any_stream_gives_the_querys_rows(
     oracle: Oracle, live: bool, stream: list[Sent], random: Random, again: int
 ) -> None:
-    leaving = random.choice(stream).event.tick + DAY
-    instants = (EDGE, leaving - 1, leaving, leaving + 1)
+    leaving = [sent.event.tick + DAY for sent in random.choices(stream, k=3)]
+    ten = [EDGE, *(tick + step for tick in leaving for step in (-1, 0, 1))]
+    instants = tuple(dict.fromkeys(ten))
     batches = split(travelling(stream, random, again=again), random, live=live)
     oracle.load(s.event for s in stream)
     sessions, users = oracle.rows(*instants), oracle.rows(*instants, by="user")
