@@ -9,9 +9,11 @@ import pytest
 from detector.adapters.sqlite import SqliteRows
 from detector.core.activity import Activity, user_of
 from detector.core.episode import Delivery, Status
+from detector.core.evidence import Evidence
 from detector.core.instant import DAY, HOUR, MINUTE, SECOND
 from detector.dispatch import LEASE
-from detector.ports import Rows
+from detector.ports import Operation, Rows, Transaction
+from detector.state.keys import EPISODES
 from detector.state.mutes import Mute
 from tests.support.activities import ALICE, NOON, RECOMMENDED, activity, search, views
 from tests.support.hosts import USER, Host, Overtaken, host
@@ -323,3 +325,23 @@ async def test_an_escalation_while_an_alert_is_sent_is_told_next(tmp_path: Path)
         assert len(sink.alerts) == 1, call
         assert sink.alerts[0].told[-1].total_actions == 131, call
         assert await after.state.marks.outbox() == [], call
+
+
+@pytest.mark.parametrize(("fate", "marks"), [("newer", 1), ("forgotten", 0)])
+async def test_an_episode_that_goes_while_it_is_sent(rows: Rows, fate: str, marks: int) -> None:
+    """A newer version may have something left to send; nobody has of one that is gone."""
+
+    class Slow(MemorySink):
+        async def deliver(self, evidence: Evidence, delivery: Delivery, now: int) -> Delivery:
+            (stored,) = await ready.state.episodes.every()
+            if fate == "forgotten":
+                await ready.state.episodes.delete(stored)
+            else:
+                newer = Operation("replace", stored.row.key, {**stored.row.values, "V": 2})
+                await rows.submit(Transaction(EPISODES, stored.row.partition, [newer]))
+            return await super().deliver(evidence, delivery, now)
+
+    ready = await opened(rows, Slow())
+    await ready.dispatch(NOON)
+
+    assert len(await ready.state.marks.outbox()) == marks
