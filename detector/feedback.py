@@ -91,20 +91,7 @@ async def _take(
     """
     episode = stored.episode
     if resolution.classification in BENIGN:
-        known = {m.rule: m.expires_at for m in await state.mutes.of(episode.user)}
-        for gate in episode.gates:
-            mute = Mute(
-                user=episode.user,
-                rule=gate,
-                owner=f"incident {resolution.incident_id}",
-                reason=resolution.classification,
-                origin="classification",
-                created_at=now,
-                expires_at=now + policy.mute_days * DAY,
-            )
-            if known.get(gate, 0) < mute.expires_at:  # a person may have muted it for longer
-                await state.mutes.add(mute)
-                report.muted.append(mute)
+        report.muted += await _mute(state, episode, resolution, now, now + policy.mute_days * DAY)
     resolved = replace(
         close(episode, now, Ending.RESOLVED),
         revision=episode.revision,
@@ -116,3 +103,26 @@ async def _take(
     except ConflictError:
         return
     report.resolved.append(resolved)
+
+
+async def _mute(
+    state: State, episode: Episode, resolution: Resolution, now: int, until: int
+) -> list[Mute]:
+    """Mute the gates that held; one that a person has muted for longer stays as it is."""
+    known = {m.rule: m.expires_at for m in await state.mutes.of(episode.user)}
+    muted = [
+        Mute(
+            user=episode.user,
+            rule=gate,
+            owner=f"incident {resolution.incident_id}",
+            reason=resolution.classification,
+            origin="classification",
+            created_at=now,
+            expires_at=until,
+        )
+        for gate in episode.gates
+        if known.get(gate, 0) < until
+    ]
+    for mute in muted:
+        await state.mutes.add(mute)
+    return muted

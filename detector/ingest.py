@@ -41,12 +41,8 @@ async def ingest(
     Raises StoreUnavailableError only; then the whole batch must be given again.
     """
     cutoff = await _cutoff(state, now)
-    kept = [a for a in reading.activities if a.at >= cutoff]
-    old = (
-        [a for a in reading.activities if a.at < cutoff]
-        if len(kept) < len(reading.activities)
-        else []
-    )
+    old = [a for a in reading.activities if a.at < cutoff]
+    kept = [a for a in reading.activities if a.at >= cutoff] if old else reading.activities
     late = [a for a in kept if a.at <= now - policy.time_window + SOON]
     await state.ledger.append(cut(kept), vocabulary, policy.fingerprint)
     await state.dead_letters.add([*reading.rejected, *map(_too_old, old)], now)
