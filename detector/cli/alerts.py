@@ -19,7 +19,7 @@ from detector.cli.common import (
     policy_named,
     print_json,
     run_async,
-    settings_with,
+    settings_to_read,
 )
 from detector.cli.inputs import InputError
 from detector.core.episode import Episode
@@ -115,7 +115,7 @@ def resend(
 
 
 async def _every(store: str | None, policy_name: str | None) -> list[Row]:
-    settings = settings_with(store)
+    settings = settings_to_read(store)
     policy = policy_named(policy_name, "recommended", settings)
     now = time.time_ns() // 100
     async with opened(settings) as rows:
@@ -128,7 +128,7 @@ async def _every(store: str | None, policy_name: str | None) -> list[Row]:
 
 
 async def _one(store: str | None, identity: str) -> tuple[Episode, Sequence[Evidence]]:
-    async with opened(settings_with(store)) as rows:
+    async with opened(settings_to_read(store)) as rows:
         state = State(rows)
         stored = await _find(state, identity)
         prepared = await state.evidence.of(stored.episode.episode_id)
@@ -139,7 +139,7 @@ async def _one(store: str | None, identity: str) -> tuple[Episode, Sequence[Evid
 
 
 async def _resend(store: str | None, policy_name: str | None, identity: str) -> tuple[Episode, str]:
-    settings = settings_with(store)
+    settings = settings_to_read(store)
     policy = policy_named(policy_name, "recommended", settings)
     now = time.time_ns() // 100
     async with opened(settings) as rows:

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Coroutine
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -14,7 +15,7 @@ from rich.markup import escape
 from detector.core.plain import escaped
 from detector.core.policy import Policy
 from detector.policies import load_policy
-from detector.settings import Settings, read_settings
+from detector.settings import Settings, SettingsError, read_settings
 
 T = TypeVar("T")
 
@@ -50,6 +51,15 @@ def settings_with(store: str | None = None) -> Settings:
     """The environment's settings, with the store of the command line."""
     settings = read_settings()
     return settings.model_copy(update={"store": store}) if store else settings
+
+
+def settings_to_read(store: str | None = None) -> Settings:
+    """As `settings_with`, for a command that only reads. Raises SettingsError: no such file."""
+    settings = settings_with(store)
+    kind, _, path = settings.store.partition(":")
+    if kind == "sqlite" and not Path(path).exists():
+        raise SettingsError(f"store {settings.store}: there is no such file")
+    return settings
 
 
 def policy_named(name: str | None, default: str, settings: Settings | None = None) -> Policy:

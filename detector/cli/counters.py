@@ -16,7 +16,7 @@ from detector.cli.common import (
     plain,
     print_json,
     run_async,
-    settings_with,
+    settings_to_read,
 )
 from detector.cli.inputs import InputError
 from detector.core.activity import users_named
@@ -61,7 +61,7 @@ def counters(
 async def _read(
     user: str, store: str | None
 ) -> tuple[str, list[dict[str, str | int]], Mapping[str, Value] | None]:
-    settings = settings_with(store)
+    settings = settings_to_read(store)
     async with opened(settings) as rows:
         state = State(rows)
         for key in (*users_named(user), *await state.windows.users_shown_as(user)):

@@ -15,7 +15,7 @@ from detector.cli.common import (
     policy_named,
     print_json,
     run_async,
-    settings_with,
+    settings_to_read,
 )
 from detector.cli.inputs import InputError
 from detector.cli.originals import original
@@ -90,7 +90,7 @@ def replay(
     Example:
       python -m detector deadletters replay --store sqlite:.detector/state.db
     """
-    settings = settings_with(store)
+    settings = settings_to_read(store)
     chosen = policy_named(policy, "recommended", settings)
     outcomes = run_async(_replay(settings, chosen))
     if format is Format.JSON:
@@ -103,12 +103,12 @@ def replay(
 
 
 async def _every(store: str | None) -> list[DeadLetter]:
-    async with opened(settings_with(store)) as rows:
+    async with opened(settings_to_read(store)) as rows:
         return await State(rows).dead_letters.every()
 
 
 async def _one(store: str | None, identity: str, *, with_body: bool) -> dict[str, str | int]:
-    settings = settings_with(store)
+    settings = settings_to_read(store)
     async with opened(settings) as rows, bodies_opened(settings) as bodies:
         letters = State(rows, bodies).dead_letters
         found = [letter for letter in await letters.every() if letter.id == identity]

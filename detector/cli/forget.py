@@ -13,7 +13,7 @@ from detector.cli.common import (
     out,
     print_json,
     run_async,
-    settings_with,
+    settings_to_read,
 )
 from detector.cli.users import find_user
 from detector.forget import forget as forget_user
@@ -44,7 +44,7 @@ def forget(
 
 
 async def _forget(user: str, store: str | None) -> tuple[str, int]:
-    async with opened(settings_with(store)) as rows:
+    async with opened(settings_to_read(store)) as rows:
         state = State(rows)
         key = await find_user(state, user)
         erased = await forget_user(state, key, time.time_ns() // 100)

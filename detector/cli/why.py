@@ -17,7 +17,7 @@ from detector.cli.common import (
     policy_named,
     print_json,
     run_async,
-    settings_with,
+    settings_to_read,
 )
 from detector.cli.users import find_user
 from detector.core.episode import Ending, Episode
@@ -88,7 +88,7 @@ class _Answer(TypedDict):
 
 
 async def _why(text: str, at: int | None, store: str | None, policy_name: str | None) -> _Answer:
-    settings = settings_with(store)
+    settings = settings_to_read(store)
     policy = policy_named(policy_name, "recommended", settings)
     vocabulary = Vocabulary(policy)
     async with opened(settings) as rows:

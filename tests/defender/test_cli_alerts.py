@@ -78,9 +78,24 @@ def test_an_error_of_the_sink_is_listed(command: Command, play: Any, clock: Driv
     assert (row["error"], row["sent"], row["held"]) == ("403: no role", "", "")
 
 
-def test_a_store_without_episodes_is_an_empty_list(command: Command) -> None:
+def test_a_store_without_episodes_is_an_empty_list(command: Command, store: Path) -> None:
+    store.touch()
+
     assert command("alerts", "list", "--format", "json").document == []
     assert command("alerts", "list").out == "0 episodes\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["alerts list", "why Nobody", "counters Nobody", "forget Nobody --yes"]
+)
+def test_a_store_that_is_not_there_is_said_and_not_made(
+    command: Command, store: Path, name: str
+) -> None:
+    result = command(*name.split())
+
+    assert (result.code, result.out) == (2, "")
+    assert result.err.replace("\n", "").endswith("state.db: there is no such file")
+    assert not store.exists()
 
 
 def test_an_alert_is_shown_by_the_beginning_of_its_id(

@@ -1,5 +1,6 @@
 """`why USER`: every window, how far each gate was from firing, and what became of it."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -195,7 +196,9 @@ def test_an_instant_that_is_none_or_has_no_zone_is_a_usage_error(command: Comman
     assert (result.code, "--at" in result.err) == (2, True)
 
 
-def test_a_user_that_is_not_in_the_store_is_a_usage_error(command: Command) -> None:
+def test_a_user_that_is_not_in_the_store_is_a_usage_error(command: Command, store: Path) -> None:
+    store.touch()
+
     result = command("why", "Nobody")
 
     assert (result.code, result.err) == (2, "error: Nobody: no such user in the store\n")
