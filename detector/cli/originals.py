@@ -1,14 +1,10 @@
 """A dead letter's original: the body that was kept, else the message at its place."""
 
-import time
 from pathlib import Path
 
 from detector.core.reading import Message
 from detector.settings import read_hub
 from detector.state.dead_letters import DeadLetter, DeadLetters
-
-_NAMESPACE_HUB_PARTITION = 2
-"""Slashes in the source of what came from a hub."""
 
 _IGNORED = b'{"category":"none"},'
 """A record that every reader passes over: it keeps the places of a record's neighbours."""
@@ -28,7 +24,7 @@ async def original(letter: DeadLetter, letters: DeadLetters) -> Message | None:
     path = Path(rejected.source)
     if path.is_file():
         return _from_file(path, letter)
-    if rejected.source.count("/") == _NAMESPACE_HUB_PARTITION:
+    if rejected.enqueued is not None:  # only a hub says when it took a message
         return await _from_hub(letter)
     return None
 
@@ -51,5 +47,5 @@ async def _from_hub(letter: DeadLetter) -> Message | None:
     found = await read_one(hub_address(None, None), partition, rejected.sequence, group=group)
     if found is None:
         return None
-    enqueued = found.enqueued or rejected.enqueued or time.time_ns() // 100
+    enqueued = found.enqueued or rejected.enqueued
     return Message(found.body, rejected.source, found.sequence, enqueued)

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.sources.rows import envelope, record
 
 BROKEN = b'{"records": [{"category": "AdvancedHunting-CloudAppEvents", "properties": 5}]}'
@@ -58,10 +60,13 @@ def test_what_is_still_broken_stays_with_its_reason(cli, tmp_path: Path) -> None
     assert (outcome["id"], "properties" in outcome["outcome"]) == (letter["id"], True)
 
 
-def test_a_file_that_is_gone_is_said_to_be_gone(cli, tmp_path: Path) -> None:
-    rejected_once(cli, tmp_path)
-    (tmp_path / "day.jsonl").unlink()
+@pytest.mark.parametrize("name", ["day.jsonl", "like/a/hub"])
+def test_a_file_that_is_gone_is_said_to_be_gone(cli, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_bytes(b"{\n")
+    cli("run", name, "--store", "sqlite:s.db")
+    (tmp_path / name).unlink()
 
     done = cli("deadletters", "replay", "--store", "sqlite:s.db")
 
-    assert "the body is gone" in done.out
+    assert (done.code, "the body is gone" in done.out) == (1, True)
