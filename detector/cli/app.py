@@ -113,6 +113,11 @@ def _run() -> int:
     except (InputError, PolicyError, SettingsError) as error:
         err.print(f"error: {error}", markup=False, soft_wrap=True)
         return 2
+    except ModuleNotFoundError as error:  # such as after `make run`, which installs no Azure client
+        if error.name is None or error.name.startswith("detector"):
+            raise
+        err.print(f"error: {error.name} is not installed: pip install -r requirements.txt")
+        return 2
     except (StoreUnavailableError, OSError) as error:
         err.print(f"error: {error}", markup=False, soft_wrap=True)
         return 3

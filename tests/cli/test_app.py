@@ -1,7 +1,10 @@
 """What every command shares: help, version, exit codes, and how it ends."""
 
 import os
+import re
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -137,3 +140,26 @@ def test_an_interrupt_ends_a_command_that_waits_for_input_without_a_traceback(st
     out, err = process.communicate(timeout=20)
 
     assert (process.returncode, out, err) == (130, b"", b"")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "alerts list --store azure",
+        "send day.jsonl --eventhub",
+        "run --eventhub --store sqlite::memory:",
+    ],
+)
+def test_a_client_that_is_not_installed_is_named(words: str) -> None:
+    """`make run` installs none."""
+    without = f"import sys; sys.modules['azure'] = None; sys.argv[1:] = {words.split()}"
+    command = f"{without}; from detector.cli.app import main; main()"
+
+    done = subprocess.run(
+        [sys.executable, "-c", command], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(
+        r"error: azure\S* is not installed: pip install -r requirements.txt\n", done.stderr
+    )
