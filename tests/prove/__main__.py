@@ -54,19 +54,22 @@ class Outcome:
 def parts(options: argparse.Namespace) -> list[Part]:
     """The longest first, so that two at once end at about the same time."""
     half, events = options.seeds // 2, options.events
-    atheris = ("--engine", "atheris", "--seconds", str(options.fuzz_seconds))
+    fuzz = ("--seconds", str(options.fuzz_seconds), "--seed", str(options.seed))
     seeds = ("tests.simulation", "--processes", "1", "--seeds", str(half))
-    soak = ("tests.soak", "--store")
+    soak = ("tests.soak", "--seed", str(options.seed), "--store")
     tests = ("pytest", "-q", "-n", "0", "--timeout", "0", "--hypothesis-profile", "prove")
     return [
         Part("soak on Azurite", (*soak, "azurite", "--events", str(events))),
-        Part("simulator", seeds, ("seed",)),
-        Part("simulator, second half", (*seeds, "--first", str(half)), ("seed",)),
+        Part("simulator", (*seeds, "--first", str(options.first)), ("seed",)),
+        Part("simulator, second half", (*seeds, "--first", str(options.first + half)), ("seed",)),
         Part("mutants", ("tests.simulation", "--processes", "1", "--mutants")),
         Part("bounds", ("tests.bounds",)),
         Part("parity", (*tests, "tests/oracle/test_parity.py"), ("3 passed",)),
         Part("soak on SQLite", (*soak, "sqlite", "--events", str(events))),
-        *(Part(f"fuzz {name}", ("tests.fuzz", name, *atheris)) for name in TARGETS),
+        *(
+            Part(f"fuzz {name}", ("tests.fuzz", name, "--engine", "atheris", *fuzz))
+            for name in TARGETS
+        ),
     ]
 
 
@@ -133,6 +136,8 @@ def _options() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seeds", type=int, default=20_000, help="of the simulator (20000)")
     parser.add_argument("--events", type=int, default=300_000, help="of the soak (300000)")
+    parser.add_argument("--seed", type=int, default=1, help="of fuzzers and soaks (1)")
+    parser.add_argument("--first", type=int, default=0, help="the simulator's first seed (0)")
     parser.add_argument("--fuzz-seconds", type=int, default=600, help="for each target (600)")
     parser.add_argument("--at-once", type=int, default=os.cpu_count() or 1, help="parts at once")
     parser.add_argument("--only", default="", metavar="PREFIX", help="parts of this name")
