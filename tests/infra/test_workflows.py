@@ -92,6 +92,7 @@ def test_only_a_release_may_write():
         "codeql": {"security-events"},
         "deploy": {"id-token"},
         "infra": {"id-token"},
+        "prove": set(),
         "release": {"attestations", "contents", "id-token"},
     }
 
