@@ -47,8 +47,8 @@ def mutated(corpus: Sequence[bytes], random: Random) -> bytes:
         if random.random() < 0.8:
             return body[:LONGEST]
     for _ in range(random.choice((1, 1, 2, 4, 8))):
-        body = random.choice(_ON_BYTES)(body or b"{", random, corpus)
-    return body[:LONGEST]
+        body = random.choice(_ON_BYTES)(body or b"{", random, corpus)[:LONGEST]
+    return body
 
 
 @lru_cache(256)

@@ -5,6 +5,7 @@ import json
 import struct
 import subprocess
 import sys
+import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz import engine
+from tests.fuzz import engine, mutate
 from tests.fuzz.__main__ import main, repeat, told
 from tests.fuzz.engine import Run, Target, fuzz, inputs
 from tests.fuzz.samples import bodies, from_json
@@ -145,6 +146,18 @@ def _is_json(body: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def test_a_mutation_never_takes_more_memory_than_an_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirty times thirty times thirty of 64 KiB once ended a run of atheris."""
+    monkeypatch.setattr(mutate, "_ON_BYTES", (mutate._repeated,))
+    tracemalloc.start()
+    made = [len(body) for body in islice(inputs([b"x" * mutate.LONGEST], SEED), 200)]
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert max(made) == mutate.LONGEST
+    assert most < 100 * mutate.LONGEST
 
 
 def test_every_kind_of_stored_row_is_in_the_corpus() -> None:
