@@ -44,7 +44,7 @@ check: .venv/dev.stamp tests/node_modules/stamp ## Format, lint, types, import d
 	@$(call locked,) | diff requirements.txt - || $(STALE)
 	@$(call locked,--all-groups --no-group prove) | diff tests/requirements.txt - || $(STALE)
 
-prove: .venv/prove.stamp tests/node_modules/stamp ## Hours of what `make test` does for minutes (OPTIONS='--seeds 20000 --write')
+prove: .venv/prove.stamp tests/node_modules/stamp ## What is too long for `make test`, as one report (OPTIONS='--seeds 20000 --write')
 	$(BIN)/python -m tests.prove $(OPTIONS)
 
 package: ## Build the zip that the deployment publishes, dist/
