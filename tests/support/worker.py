@@ -76,6 +76,9 @@ class Worker:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # The app has no end of its own: in Azure its process has. Here its stores must be closed.
+        for service in getattr(sys.modules.get(MODULE), "_services", {}).values():
+            self._loop.run(service.detector.state.rows.close())
         self._loop.close()
         runtime.stop_threadpool_executor()
         sys.path.remove(self._folder)
