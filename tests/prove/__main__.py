@@ -56,16 +56,17 @@ def parts(options: argparse.Namespace) -> list[Part]:
     half, events = options.seeds // 2, options.events
     fuzz = ("--seconds", str(options.fuzz_seconds), "--seed", str(options.seed))
     seeds = ("tests.simulation", "--processes", "1", "--seeds", str(half))
-    soak = ("tests.soak", "--seed", str(options.seed), "--store")
+    kills = ("--kills-at-least", str(max(6, events // 7_500)))
+    soak = ("tests.soak", "--seed", str(options.seed), "--events", str(events), *kills, "--store")
     tests = ("pytest", "-q", "-n", "0", "--timeout", "0", "--hypothesis-profile", "prove")
     return [
-        Part("soak on Azurite", (*soak, "azurite", "--events", str(events))),
+        Part("soak on Azurite", (*soak, "azurite")),
         Part("simulator", (*seeds, "--first", str(options.first)), ("seed",)),
         Part("simulator, second half", (*seeds, "--first", str(options.first + half)), ("seed",)),
         Part("mutants", ("tests.simulation", "--processes", "1", "--mutants")),
         Part("bounds", ("tests.bounds",)),
         Part("parity", (*tests, "tests/oracle/test_parity.py"), ("3 passed",)),
-        Part("soak on SQLite", (*soak, "sqlite", "--events", str(events))),
+        Part("soak on SQLite", (*soak, "sqlite")),
         *(
             Part(f"fuzz {name}", ("tests.fuzz", name, "--engine", "atheris", *fuzz))
             for name in TARGETS
