@@ -15,6 +15,8 @@ SEVERITIES = ("informational", "low", "medium", "high")
 _DAYS_KEPT = 8
 _LONGEST_MUTE = 365
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_NAME = r"[^.\[\]]+(?:\[[0-9]{1,6}\])*"
+_PATH = re.compile(rf"{_NAME}(?:\.{_NAME})*")
 
 
 class PolicyError(ValueError):
@@ -70,6 +72,13 @@ class Fields:
     search_query: tuple[str, ...] = ("searchQuery",)
     space_key: tuple[str, ...] = ("spaceKey",)
     page_title: tuple[str, ...] = ("pageTitle",)
+
+    def __post_init__(self) -> None:
+        """Refuse what is no path, naming the key."""
+        for key, paths in asdict(self).items():
+            for path in paths:
+                is_path = _PATH.fullmatch(path) is not None
+                _require(is_path, f"fields.{key}: {path[:80]!r} is no path such as a.b[0].c")
 
 
 @lru_cache(256)

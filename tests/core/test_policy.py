@@ -157,3 +157,12 @@ def test_the_defaults_are_the_querys_numbers() -> None:
 )
 def test_a_path_is_names_and_places(path: str, expected: tuple[str | int, ...]) -> None:
     assert steps(path) == expected
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", ".", "a.", ".a", "a..b", "[0]", "a[", "a[x]", "a[0]b", "a[-1]", "a[" + "9" * 4_400 + "]"],
+)
+def test_what_is_no_path_is_refused_by_key(path: str) -> None:
+    with pytest.raises(PolicyError, match=r"^fields.page_title: .* is no path such as a.b\[0\].c$"):
+        Fields(page_title=("good", path))
