@@ -132,11 +132,9 @@ def revisions_until(prepared: Iterable[Evidence], revision: int) -> list[Evidenc
 
     Not all that was prepared became a revision: who prepares it may lose the episode, or die.
     """
-    known = {evidence.revision: evidence for evidence in prepared}
     found: list[Evidence] = []
-    while revision > 0:
-        evidence = known.get(revision)
-        if evidence is not None:
+    for evidence in sorted(prepared, key=lambda evidence: -evidence.revision):
+        if evidence.revision <= revision:
             found.insert(0, evidence)
-        revision = evidence.follows if evidence else revision - 1
+            revision = evidence.follows
     return found

@@ -273,3 +273,6 @@ def test_what_a_loser_prepared_is_not_a_revision() -> None:
     assert revisions_until([first, lost, third, ahead], 3) == [first, third]
     assert revisions_until([first, lost], 3) == [first, lost]  # the third cannot be read
     assert revisions_until([lost], 0) == []
+    assert revisions_until([first, third], 10**20) == [first, third]  # a damaged episode
+    odd = replace(third, follows=10**20)  # a damaged row of its own
+    assert revisions_until([first, odd], 3) == [first, odd]

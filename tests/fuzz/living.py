@@ -104,6 +104,7 @@ def service() -> Iterator[Run]:
 @contextmanager
 def damaged() -> Iterator[Run]:
     """A store with one damaged row: ticks go on, and the store is what is blamed if not."""
+    others = stored()  # made outside of the loop in which the targets run
 
     async def live(table: str, row: Row) -> None:
         rows = SqliteRows(":memory:", durable=False)
@@ -111,7 +112,7 @@ def damaged() -> Iterator[Run]:
             await rows.submit(
                 *(
                     Transaction(name, r.partition, [Operation("upsert", r.key, r.values)])
-                    for name, r in (*stored(), (table, row))
+                    for name, r in (*others, (table, row))
                 )
             )
             await alive(rows)
