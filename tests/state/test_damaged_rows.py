@@ -1,6 +1,7 @@
 """A row that somebody damaged costs what it says, and nobody else's detection."""
 
 import asyncio
+import re
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,11 +19,20 @@ from tests.fuzz.living import Clock, serving
 from tests.fuzz.samples import NOW, SOURCE, stored
 from tests.support.events import message, user_id, views
 
+
+def rewritten(row: Row, pattern: str, by: str) -> Row:
+    """The row with a pattern replaced in its texts."""
+    texts = {n: re.sub(pattern, by, v) for n, v in row.values.items() if isinstance(v, str)}
+    return replace(row, values={**row.values, **texts})
+
+
 DAMAGE: dict[str, Callable[[Row], Row]] = {
     "no columns": lambda row: replace(row, values={"V": 1}),
     "no JSON": lambda row: replace(row, values=dict.fromkeys(row.values, "x") | {"V": 1}),
     "numbers": lambda row: replace(row, values=dict.fromkeys(row.values, 7) | {"V": 1}),
     "bytes": lambda row: replace(row, values=dict(row.values) | {"Data": b"\x01"}),
+    "severities": lambda row: rewritten(row, r'sent_severity":"\w*"', 'sent_severity":"odd"'),
+    "huge numbers": lambda row: rewritten(row, r'":\d+', '":' + "9" * 20),
     "no key": lambda row: replace(row, key="x"),
     "parts of a key": lambda row: replace(row, key="|".join("x" for _ in row.key.split("|"))),
 }
