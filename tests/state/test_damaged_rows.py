@@ -15,6 +15,7 @@ from detector.ports import Operation, Row, Transaction
 from detector.service import Service
 from detector.state.evidence import EvidenceStore
 from detector.state.keys import NewerRowError, bucket_of, decodable, decoded
+from detector.state.store import State
 from tests.fuzz.living import Clock, serving
 from tests.fuzz.samples import NOW, SOURCE, stored
 from tests.support.events import message, user_id, views
@@ -135,3 +136,14 @@ def test_evidence_that_would_inflate_without_end_is_not_read() -> None:
         return list(found)
 
     assert asyncio.run(read()) == []
+
+
+async def test_an_episode_that_was_told_with_an_odd_severity_is_damaged() -> None:
+    """One such row would stop the sending of all."""
+    rows = await store_with("episodes", DAMAGE["severities"])
+
+    left = [one.episode for one in await State(rows).episodes.every()]
+    await rows.close()
+
+    assert len(left) < sum(table == "episodes" for table, _ in stored())
+    assert all(d.sent_severity != "odd" for e in left for d in e.deliveries.values())
