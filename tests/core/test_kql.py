@@ -230,7 +230,7 @@ HOSTILE = (
     "é",
     "😀",
 )
-PATHS = ("title", "where", "a-b", "a b", "x['y']", "a[0][1].b", 'quo"te', "Käse", "123")
+PATHS = ("title", "where", "a-b", "a b", "x'y'", "a[0][1].b", 'quo"te', "Käse", "123")
 
 
 def policies() -> dict[str, Policy]:
