@@ -64,10 +64,7 @@ def score(
 
       gzip -dc export.json.gz | python -m detector score - --at 2026-03-12T00:00:00Z --format json
     """
-    try:
-        instant = parse_instant(at, zone_required=True)
-    except InstantError as error:
-        raise typer.BadParameter(str(error), param_hint="--at") from error
+    instant = _instant(at)
     if rejects is not None:
         _check_rejects(rejects, files)
     check_inputs(files)
@@ -86,6 +83,13 @@ def score(
     _print(rows, total(reports), format, at)
     if fail_on_findings and rows:
         raise typer.Exit(1)
+
+
+def _instant(at: str) -> int:
+    try:
+        return parse_instant(at, zone_required=True)
+    except InstantError as error:
+        raise typer.BadParameter(str(error), param_hint="--at") from error
 
 
 _PLACE = ("reason", "where", "source", "sequence", "index", "size", "sha256")

@@ -7,6 +7,7 @@ what was cut is counted.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from detector.core.activity import HASHED, Activity, kept
 from detector.core.episode import Episode, Judgement, Transition
@@ -28,6 +29,15 @@ from detector.core.vocabulary import Vocabulary
 MOST_SESSIONS, MOST_SPACES, MOST_PAGES, MOST_SEARCHES, MOST_TAKEN = 20, 30, 100, 40, 60
 MOST_MINUTES = 1_440
 
+_OF_EPISODE = (
+    "episode_id revision number user opened_at closed_at severity indicator gates source_alone"
+    " account_object_id account_display_name"
+).split()
+_OF_WINDOW = (
+    "first_activity last_activity total_actions unique_pages unique_spaces sensitive_search_count"
+    " export_count download_count space_export_count"
+).split()
+
 
 def freeze(
     episode: Episode,
@@ -47,39 +57,20 @@ def freeze(
     peak = max(minutes, key=lambda minute: (minutes[minute], -minute))
     rates = [f.summary.access_rate_per_minute for f in verdict.findings]
     return Evidence(
-        episode_id=episode.episode_id,
-        revision=episode.revision,
+        **_copied(episode, _OF_EPISODE),
+        **_copied(window, _OF_WINDOW),
         follows=episode.revision - 1,
-        number=episode.number,
-        user=episode.user,
         transition=transition,
         frozen_at=verdict.at,
-        opened_at=episode.opened_at,
-        closed_at=episode.closed_at,
-        severity=episode.severity,
-        indicator=episode.indicator,
-        gates=episode.gates,
-        source_alone=episode.source_alone,
         policy=policy.name,
         policy_fingerprint=policy.fingerprint,
         time_window_hours=policy.time_window_hours,
-        account_object_id=episode.account_object_id,
-        account_display_name=episode.account_display_name,
         account_ids=tuple(c.text for c in _counted(a.context.account_id for a in actions)),
         privileged=_privileged(actions),
         ip_addresses=_counted(a.session.ip_address for a in actions),
         user_agents=_counted(a.session.user_agent for a in actions),
         countries=_counted(a.context.country for a in actions),
         providers=_counted(a.context.isp for a in actions),
-        first_activity=window.first_activity,
-        last_activity=window.last_activity,
-        total_actions=window.total_actions,
-        unique_pages=window.unique_pages,
-        unique_spaces=window.unique_spaces,
-        sensitive_search_count=window.sensitive_search_count,
-        export_count=window.export_count,
-        download_count=window.download_count,
-        space_export_count=window.space_export_count,
         access_rate_per_minute=max([window.access_rate_per_minute, *rates]),
         opened_after_search=int(seen["opened_after_search"]),
         taken_after_search=int(seen["taken_after_search"]),
@@ -103,16 +94,16 @@ def ended(last: Evidence, episode: Episode) -> Evidence:
     """The evidence of a close that finds nothing left in the window: the last there was."""
     return replace(
         last,
-        revision=episode.revision,
+        **_copied(episode, _OF_EPISODE),
         follows=last.revision,
         transition=Transition.CLOSED,
         frozen_at=episode.closed_at,
-        closed_at=episode.closed_at,
-        severity=episode.severity,
-        indicator=episode.indicator,
-        gates=episode.gates,
-        source_alone=episode.source_alone,
     )
+
+
+def _copied(source: object, names: Iterable[str]) -> dict[str, Any]:
+    """What evidence says with the same name and in the same words."""
+    return {name: getattr(source, name) for name in names}
 
 
 def _counted(texts: Iterable[str], most: int = 50) -> tuple[Counted, ...]:

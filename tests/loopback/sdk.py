@@ -17,6 +17,7 @@ from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph.graph_service_client import GraphServiceClient
 from msgraph_core import GraphClientFactory  # type: ignore[import-untyped]
 
+from detector.adapters.graph.connection import ANY_ERROR
 from tests.loopback.graph.schema import Json
 
 
@@ -67,7 +68,7 @@ class Sdk:
         if not retries:
             request.add_request_options([RetryHandlerOption(max_retries=0, should_retry=False)])
         answer = await self.adapter(version).send_primitive_async(
-            request, "bytes", {"XXX": ODataError}
+            request, "bytes", {ANY_ERROR: ODataError}
         )
         assert isinstance(answer, bytes)
         value: dict[str, Json] = json.loads(answer)

@@ -22,6 +22,7 @@ from msgraph.generated.models.security.incident_status import IncidentStatus
 from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph_core import authentication  # type: ignore[import-untyped]
 
+from detector.adapters.graph.connection import ANY_ERROR
 from tests.loopback.graph import (
     Fault,
     LoopbackGraph,
@@ -202,7 +203,7 @@ async def test_without_a_service_client_a_refusal_loses_its_text(
     request = RequestInformation(Method.GET, f"{graph.root}/v1.0/security/incidents", {})
 
     with pytest.raises(APIError) as caught:
-        await adapter.send_primitive_async(request, "bytes", {"XXX": ODataError})
+        await adapter.send_primitive_async(request, "bytes", {ANY_ERROR: ODataError})
     await transport.aclose()
 
     assert not isinstance(caught.value, ODataError)

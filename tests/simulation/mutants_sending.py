@@ -85,7 +85,7 @@ class _SinkChanged(Product):
         return cast("AlertSink", Changed(sink, **{self.method: self.changed(sink)}))
 
     def changed(self, sink: AlertSink) -> Deliver:
-        raise NotImplementedError
+        return cast("Deliver", getattr(sink, self.method))
 
 
 class SentAgainUnseen(_SinkChanged):

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from msgraph.generated.models.security.incident import Incident
 
 
+ANY_ERROR = "XXX"
+"""Kiota's own word for every status from 400 to 599 (APIError mapping)."""
+
+
 def connect(
     root: str,
     credential: "AsyncTokenCredential",
@@ -96,7 +100,7 @@ class _Sdk:
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 answer: bytes | None = await self._adapters[version].send_primitive_async(
-                    request, "bytes", {"XXX": ODataError}
+                    request, "bytes", {ANY_ERROR: ODataError}
                 )
         except APIError as error:
             raise meaning(error) from error
